@@ -1,0 +1,143 @@
+# One Makefile. `make help` prints what the targets are for; `make V=1` shows the commands.
+#
+# Objects live in build/<flavour>/ so that sanitizer builds never mix with others. A service is a
+# folder with a main.c: nothing is registered anywhere else.
+
+FLAVOUR  ?= release
+B        := build/$(FLAVOUR)
+SERVICES := $(patsubst %/main.c,%,$(wildcard */main.c))
+SUITES   := $(filter-out support stories fuzz bench,$(patsubst tests/%/,%,$(dir $(wildcard tests/*/test_*.c))))
+SUITES   := $(sort $(SUITES))
+
+PACKAGES := libmongoc-1.0 jansson libmicrohttpd libcurl libsodium hiredis
+CC       ?= gcc
+WARN     := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+            -Wwrite-strings -Wvla -Wundef -Wformat=2 -Wswitch-enum -Wconversion -Werror
+LIBCFLAGS := $(patsubst -I%,-isystem%,$(shell pkg-config --cflags $(PACKAGES) 2>/dev/null))
+CFLAGS   += -std=gnu17 -D_GNU_SOURCE -g -pthread $(WARN) -I. $(LIBCFLAGS) $(CFLAGS_$(FLAVOUR))
+LDFLAGS  += -pthread $(LDFLAGS_$(FLAVOUR))
+LDLIBS   += -lnats -ljwt $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lm
+
+CFLAGS_release := -O2 -fstack-protector-strong -D_FORTIFY_SOURCE=2
+LDFLAGS_release := -Wl,-z,relro,-z,now -Wl,--as-needed
+CFLAGS_asan    := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
+LDFLAGS_asan   := -fsanitize=address,undefined
+CFLAGS_tsan    := -O1 -fno-omit-frame-pointer -fsanitize=thread
+LDFLAGS_tsan   := -fsanitize=thread
+
+ifeq ($(V),1)
+Q :=
+say = @:
+else
+Q := @
+say = @printf '  %-5s %s\n'
+endif
+
+COMMON_OBJECTS := $(patsubst %.c,$(B)/%.o,$(wildcard common/*.c))
+service_objects = $(patsubst %.c,$(B)/%.o,$(wildcard $(1)/*.c))
+
+.PHONY: all
+all: services ticketctl  ## build the services and ticketctl (FLAVOUR=release|asan|tsan)
+
+.PHONY: services ticketctl
+services: $(foreach s,$(SERVICES),$(B)/bin/$(s))
+ticketctl: $(if $(wildcard ticketctl/*.c),$(B)/bin/ticketctl)
+
+$(B)/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(say) CC $<
+	$(Q)$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(B)/libcommon.a: $(COMMON_OBJECTS)
+	$(say) AR $@
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+define program
+$(B)/bin/$(1): $(call service_objects,$(1)) $(B)/libcommon.a
+	@mkdir -p $$(@D)
+	$$(say) LD $$@
+	$$(Q)$$(CC) $$(LDFLAGS) -o $$@ $$^ $$(LDLIBS)
+endef
+$(foreach s,$(SERVICES) ticketctl,$(eval $(call program,$(s))))
+
+# Tests: one Criterion binary a folder, in suites/ because tests/<folder>/ holds its objects.
+# tests/<service> is linked with the service but its main.o.
+SUPPORT_OBJECTS := $(patsubst %.c,$(B)/%.o,$(wildcard tests/support/*.c))
+define suite
+$(B)/suites/$(1): $(patsubst %.c,$(B)/%.o,$(wildcard tests/$(1)/*.c)) \
+                  $(filter-out %/main.o,$(if $(filter-out common,$(1)),$(call service_objects,$(1)))) \
+                  $(SUPPORT_OBJECTS) $(B)/libcommon.a
+	@mkdir -p $$(@D)
+	$$(say) LD $$@
+	$$(Q)$$(CC) $$(LDFLAGS) -o $$@ $$^ -lcriterion $$(LDLIBS)
+endef
+ALL_SUITES := $(SUITES) $(if $(wildcard tests/stories/*.c),stories)
+$(foreach s,$(ALL_SUITES),$(eval $(call suite,$(s))))
+SUITE ?= $(ALL_SUITES)
+.PHONY: suites
+suites: $(foreach s,$(SUITE),$(B)/suites/$(s))
+
+# $(MAKE) again, because the flavour is part of every path above.
+.PHONY: test run-suites
+test:  ## build and run all tests under ASan and UBSan (SUITE=orders FILTER='order/*')
+	@+$(MAKE) --no-print-directory FLAVOUR=asan run-suites
+run-suites: services ticketctl suites
+	$(Q)tests/run $(if $(FILTER),--filter '$(FILTER)') $(TEST_OPTIONS) \
+	    $(foreach s,$(SUITE),$(B)/suites/$(s))
+
+# The local stack: scripts in infra/local/, each of which says at its top what it does.
+.PHONY: setup setup-test up down status logs scale demo reset
+setup:  ## bring what building and running need: Debian packages, tools in .local/
+	@infra/local/setup
+setup-test:  ## the same, with what tests and checks need
+	@infra/local/setup test
+up:  ## build and start everything, in the background; prints where (RATE_LIMITS=off, EDGE_PORT=…)
+	@infra/local/up
+down:  ## stop everything; data stay
+	@infra/local/down
+status:  ## what runs, where, and whether it is ready
+	@infra/local/status
+logs:  ## follow the logs (SERVICE=orders: one service's)
+	@infra/local/logs $(SERVICE)
+scale:  ## run several of a service (SERVICE=orders N=3)
+	@infra/local/scale '$(SERVICE)' '$(N)'
+demo:  ## fill in demo data: 3 sellers, 40 tickets over 8 events (make up does it on first use)
+	@infra/local/demo
+reset:  ## stop everything and empty its data
+	@infra/local/reset
+
+# The bench measures the running stack; it is no test (BENCH_ROUNDS, BENCH_SECONDS).
+$(B)/bin/bench: $(patsubst %.c,$(B)/%.o,$(wildcard tests/bench/*.c)) $(B)/libcommon.a
+	@mkdir -p $(@D)
+	$(say) LD $@
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+.PHONY: bench
+bench: $(B)/bin/bench  ## measure the running stack beside its limits (RATE_LIMITS=off make up)
+	@infra/local/bench
+
+# Checks: all that needs no stores. CHECKS names them; each is a script that can be run alone.
+CHECKS := format layers banned scripts docs tidy
+.PHONY: check $(CHECKS:%=check-%) check-debian13
+check: $(CHECKS:%=check-%)  ## format, layers, banned functions, scripts, documents, clang-tidy
+check-docs: services # which say what they are
+$(CHECKS:%=check-%):
+	@FLAVOUR=$(FLAVOUR) infra/local/$@
+.PHONY: print-CFLAGS
+print-CFLAGS: # for check-tidy
+	@echo '$(CFLAGS)'
+check-debian13:  ## build and run the unit tests in a Debian 13 root (needs root)
+	@infra/local/check-debian13
+
+.PHONY: new-service
+new-service:  ## begin a service that builds and passes all checks (NAME=refunds)
+	@infra/local/new-service '$(NAME)'
+
+.PHONY: clean
+clean:  ## remove build/
+	rm -rf build
+
+.PHONY: help
+help:  ## this list
+	@grep -hE '^[a-z0-9-]+:.*  ## ' $(MAKEFILE_LIST) | sed -E 's/:.*  ## /\t/' | expand -t 18
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)

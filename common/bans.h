@@ -1,0 +1,33 @@
+#ifndef COMMON_BANS_H
+#define COMMON_BANS_H
+
+/*
+ * Bans: which users are banned, in the memory of every process, within a second of the ban.
+ *
+ * Fed by user.banned and user.unbanned, heard live by each process and read again from the stream
+ * at start and on each reconnect, for as long as a token can live (for ever where tokens do not
+ * expire). Moves forward by version. auth asks its own database as well at sign-in and refresh.
+ * Thread-safe.
+ */
+
+#include "common/bus.h"
+
+struct bans;
+
+/* What is watched for this; --describe tells it of every service that has sessions. */
+#define BANS_WATCHED_COUNT 2
+extern const enum event_type bans_watched[BANS_WATCHED_COUNT];
+
+/* Watch and read the stream. `token_seconds`: how long a token lives; 0: for ever. *ret_bans is set
+ * on failure too, because the bus may call back until bus_free: free it after that. */
+must_check int bans_open(struct bus *bus, int64_t token_seconds, struct bans **ret_bans);
+/* Read the stream again; after bans_open could not (-EAGAIN). */
+must_check int bans_read(struct bans *bans);
+struct bans *bans_free(struct bans *bans); /* after the bus stopped calling: after bus_free */
+
+bool bans_is_banned(const struct bans *bans, const char *user_id);
+
+/* Enter a ban or its end at once, in the process that made it. */
+void bans_apply(struct bans *bans, const struct event *event);
+
+#endif

@@ -1,0 +1,231 @@
+/*
+ * Reading a part of a stream, outside of any durable.
+ *
+ * A consumer of our own, in the broker's memory, is asked for BATCH messages at a time, which
+ * arrive on an inbox: that is the pull protocol without nats.c's natsSubscription_Fetch, which
+ * writes past its buffer for more than one message (3.4.1). Asking for what we can take is all
+ * the flow control there is. The broker says with each message how many are left, and the stream's
+ * last sequence at the start is the end, so a stream that grows while it is read ends too.
+ *
+ * A lost connection, or a broker that came back without its memory, ends one attempt; the next
+ * makes a new consumer that begins after the last message read. Attempts without progress are few.
+ */
+
+#include "common/bus_private.h"
+#include "common/instant.h"
+#include "common/trace.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#define BATCH              512
+#define MESSAGE_TIMEOUT_MS 2000
+#define ATTEMPTS_MAX       5
+#define RETRY_PAUSE_MS     100
+
+int bus_decode(natsMsg *message, int64_t stored_at_ms, struct event *ret_event,
+               const char **ret_reason)
+{
+    const char *at = NULL, *traceparent = NULL;
+    int r = event_decode(natsMsg_GetSubject(message), natsMsg_GetData(message),
+                         (size_t)natsMsg_GetDataLength(message), ret_event, ret_reason);
+
+    if (r != 0)
+        return r;
+    natsMsgHeader_Get(message, "ce-time", &at);
+    if (at == NULL || instant_parse(at, &ret_event->at_ms) != 0)
+        ret_event->at_ms = stored_at_ms;
+    natsMsgHeader_Get(message, "traceparent", &traceparent);
+    if (traceparent == NULL || !trace_is_valid(traceparent))
+        traceparent = "";
+    text_copy(ret_event->traceparent, sizeof(ret_event->traceparent), traceparent);
+    return 0;
+}
+
+struct reader {
+    struct bus *bus;
+    const struct bus_range *range;
+    const char *stream;
+    int (*each)(void *context, const struct event *event, uint64_t sequence);
+    void *context;
+
+    uint64_t next; /* from this sequence on; 0: as the range says */
+    uint64_t last; /* up to this one */
+    uint64_t left; /* messages from `next` on that the broker still has for us */
+
+    char consumer[64];
+    natsInbox *inbox;
+    natsSubscription *subscription;
+};
+
+/* The broker cannot be asked, or not now: every status says so in the end. */
+static int away(natsStatus status)
+{
+    return status == NATS_OK ? 0 : -EAGAIN;
+}
+
+static int read_last(struct reader *reader)
+{
+    jsStreamInfo *info = NULL;
+    jsErrCode error = 0;
+    natsStatus status = js_GetStreamInfo(&info, reader->bus->js, reader->stream, NULL, &error);
+
+    if (status == NATS_NOT_FOUND) {
+        reader->last = 0; /* nobody has said anything yet */
+        return 0;
+    }
+    if (status == NATS_OK)
+        reader->last = info->State.LastSeq;
+    jsStreamInfo_Destroy(info);
+    return away(status);
+}
+
+static int make_consumer(struct reader *reader)
+{
+    const struct bus_range *range = reader->range;
+    jsConsumerInfo *info = NULL;
+    jsConsumerConfig config;
+    jsErrCode error = 0;
+    natsStatus status;
+
+    jsConsumerConfig_Init(&config);
+    config.DeliverPolicy = js_DeliverAll;
+    config.AckPolicy = js_AckNone;
+    config.ReplayPolicy = js_ReplayInstant;
+    config.FilterSubject = range->subject;
+    config.MemoryStorage = true;
+    config.InactiveThreshold = INT64_C(30) * 1000000000;
+    if (reader->next > 0 || range->since_seq > 0) {
+        config.DeliverPolicy = js_DeliverByStartSequence;
+        config.OptStartSeq = reader->next > 0 ? reader->next : range->since_seq;
+    } else if (range->since_ms > 0) {
+        config.DeliverPolicy = js_DeliverByStartTime;
+        config.OptStartTime = range->since_ms * 1000000;
+    }
+    status = js_AddConsumer(&info, reader->bus->js, reader->stream, &config, NULL, &error);
+    if (status == NATS_OK) {
+        text_copy(reader->consumer, sizeof(reader->consumer), info->Name);
+        reader->left = info->NumPending;
+    }
+    jsConsumerInfo_Destroy(info);
+    return away(status);
+}
+
+static int begin_attempt(struct reader *reader)
+{
+    natsStatus status = natsInbox_Create(&reader->inbox);
+
+    if (status == NATS_OK)
+        status = natsConnection_SubscribeSync(&reader->subscription, reader->bus->connection,
+                                              reader->inbox);
+    return status == NATS_OK ? make_consumer(reader) : away(status);
+}
+
+static void end_attempt(struct reader *reader)
+{
+    jsErrCode error;
+
+    natsSubscription_Destroy(reader->subscription);
+    reader->subscription = NULL;
+    natsInbox_Destroy(reader->inbox);
+    reader->inbox = NULL;
+    /* Where this fails, the broker forgets it by itself. */
+    if (reader->consumer[0] != '\0' && bus_is_connected(reader->bus))
+        js_DeleteConsumer(reader->bus->js, reader->stream, reader->consumer, NULL, &error);
+    reader->consumer[0] = '\0';
+}
+
+/* Hand one message on. Its result, or 0. */
+static int read_message(struct reader *reader, natsMsg *message)
+{
+    jsMsgMetaData *meta = NULL;
+    struct event event;
+    const char *reason;
+    uint64_t sequence;
+    int64_t stored_at_ms;
+
+    /* What is no stored message is a status: the consumer is gone, or the request is over. */
+    if (natsMsg_GetMetaData(&meta, message) != NATS_OK)
+        return -EAGAIN;
+    sequence = meta->Sequence.Stream;
+    stored_at_ms = meta->Timestamp / 1000000;
+    reader->left = meta->NumPending;
+    jsMsgMetaData_Destroy(meta);
+    reader->next = sequence + 1;
+    if (sequence > reader->last || stored_at_ms < reader->range->since_ms)
+        return 0;
+    if (bus_decode(message, stored_at_ms, &event, &reason) != 0)
+        return 0;
+    return reader->each(reader->context, &event, sequence);
+}
+
+/* Ask for a batch and hand it on. */
+static int read_batch(struct reader *reader)
+{
+    uint64_t count = reader->left < BATCH ? reader->left : BATCH;
+    char subject[160], request[96];
+    natsStatus status;
+
+    snprintf(subject, sizeof(subject), "$JS.API.CONSUMER.MSG.NEXT.%s.%s", reader->stream,
+             reader->consumer);
+    snprintf(request, sizeof(request), "{\"batch\":%" PRIu64 ",\"expires\":%" PRId64 "}", count,
+             INT64_C(10) * 1000000000);
+    status = natsConnection_PublishRequestString(reader->bus->connection, subject, reader->inbox,
+                                                 request);
+    if (status != NATS_OK)
+        return away(status);
+    for (uint64_t i = 0; i < count && reader->next <= reader->last; i++) {
+        natsMsg *message = NULL;
+        int r;
+
+        status = natsSubscription_NextMsg(&message, reader->subscription, MESSAGE_TIMEOUT_MS);
+        if (status != NATS_OK)
+            return away(status);
+        r = read_message(reader, message);
+        natsMsg_Destroy(message);
+        if (r != 0)
+            return r;
+    }
+    return 0;
+}
+
+/* Read until the end. *ret_progress: something was read. */
+static int attempt(struct reader *reader, bool *ret_stopped)
+{
+    int r = begin_attempt(reader);
+
+    while (r == 0 && reader->left > 0 && reader->next <= reader->last)
+        r = read_batch(reader);
+    *ret_stopped = r != 0 && r != -EAGAIN;
+    end_attempt(reader);
+    return r;
+}
+
+int bus_replay(struct bus *bus, const struct bus_range *range,
+               int (*each)(void *context, const struct event *event, uint64_t sequence),
+               void *context)
+{
+    struct reader reader = {
+        .bus = bus,
+        .range = range,
+        .stream = event_owner_info(range->owner)->stream,
+        .each = each,
+        .context = context,
+    };
+    int r = read_last(&reader);
+
+    if (r != 0 || reader.last == 0)
+        return r;
+    for (int tries = 0; tries < ATTEMPTS_MAX; tries++) {
+        uint64_t before = reader.next;
+        bool stopped;
+
+        r = attempt(&reader, &stopped);
+        if (r == 0 || stopped)
+            return r;
+        if (reader.next > before)
+            tries = 0;
+        nats_Sleep(RETRY_PAUSE_MS);
+    }
+    return r;
+}

@@ -1,0 +1,94 @@
+/*
+ * Health: is the process alive, can it do its work, what has it counted.
+ *
+ * All three are answered on the event loop, so that they answer while every worker is busy. A
+ * probe must not wait for a store then: a job asks the stores every second, and /readyz tells what
+ * it last found. Whether the bus is connected is known at any time.
+ */
+
+#include "common/service_private.h"
+
+#define PING_TIMEOUT_MS 1000
+
+static int route_livez(struct app *app, const struct http_request *request,
+                       struct http_reply *reply)
+{
+    struct writer *body = reply_body(reply, 200);
+
+    (void)app;
+    (void)request;
+    write_object_begin(body, NULL);
+    write_object_end(body);
+    return 0;
+}
+
+static int route_readyz(struct app *app, const struct http_request *request,
+                        struct http_reply *reply)
+{
+    const struct core *core = (struct core *)app;
+    const struct service_run *run = core->run;
+    const struct {
+        bool fine;
+        const char *otherwise;
+    } conditions[] = {
+        {!atomic_load(&run->stopping), "Stopping"},
+        {atomic_load(&run->serving), "Starting"},
+        {core->bus != NULL && bus_is_connected(core->bus), "NATS is away"},
+        {atomic_load(&run->store_is_there), "MongoDB is away"},
+        {atomic_load(&run->app_is_ready), "The service is not ready"},
+    };
+    struct writer *body;
+    bool ready = true;
+
+    (void)request;
+    for (size_t i = 0; i < ARRAY_LENGTH(conditions); i++)
+        ready = ready && conditions[i].fine;
+    body = reply_body(reply, ready ? 200 : 503);
+    write_object_begin(body, NULL);
+    if (!ready) {
+        write_array_begin(body, "errors");
+        for (size_t i = 0; i < ARRAY_LENGTH(conditions); i++) {
+            if (conditions[i].fine)
+                continue;
+            write_object_begin(body, NULL);
+            write_text(body, "message", conditions[i].otherwise);
+            write_object_end(body);
+        }
+        write_array_end(body);
+        reply_retry_after(reply, 1);
+    }
+    write_object_end(body);
+    return 0;
+}
+
+static int route_metrics(struct app *app, const struct http_request *request,
+                         struct http_reply *reply)
+{
+    const struct core *core = (struct core *)app;
+
+    (void)request;
+    reply_header(reply, "Content-Type", "text/plain; version=0.0.4");
+    metrics_print(core->metrics, reply_body(reply, 200));
+    return 0;
+}
+
+/* clang-format off */
+/*   method path        access  flags                        handler */
+const struct http_route service_health_routes[SERVICE_HEALTH_ROUTES] = {
+    {"GET", "/livez",   PUBLIC, HTTP_INLINE | HTTP_INTERNAL, route_livez},
+    {"GET", "/readyz",  PUBLIC, HTTP_INLINE | HTTP_INTERNAL, route_readyz},
+    {"GET", "/metrics", PUBLIC, HTTP_INLINE | HTTP_INTERNAL, route_metrics},
+};
+/* clang-format on */
+
+int service_check_health(struct app *app)
+{
+    const struct core *core = (struct core *)app;
+    struct service_run *run = core->run;
+
+    atomic_store(&run->store_is_there, store_ping(core->store, PING_TIMEOUT_MS) == 0);
+    atomic_store(&run->app_is_ready, run->service->ready == NULL || run->service->ready(app) == 0);
+    if (core->outbox != NULL)
+        metric_set(run->outbox_waiting, outbox_waiting(core->outbox));
+    return 0;
+}

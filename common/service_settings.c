@@ -1,0 +1,73 @@
+/*
+ * The settings that all services share.
+ *
+ * A service without routes has no sessions and is not asked for their key. Where a default depends
+ * on the service (its port, its database) the table is filled in for it.
+ */
+
+#include "common/service_private.h"
+
+#include "common/log.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#define PLACE(field) offsetof(struct core_settings, field)
+
+/* clang-format off */
+/*   variable                type            default                                      where it goes                 least most   meaning */
+static const struct setting shared[] = {
+    {"MONGO_URI",            SETTING_SECRET, "mongodb://127.0.0.1:27017/?replicaSet=rs0", PLACE(mongo_uri),             1, 4096,     "MongoDB, a replica set"},
+    {"MONGO_DATABASE",       SETTING_TEXT,   "",                                          PLACE(mongo_database),        1, 63,       "the service's own database"},
+    {"NATS_URL",             SETTING_TEXT,   "nats://127.0.0.1:4222",                     PLACE(nats_url),              1, 4096,     "NATS with JetStream; several with commas"},
+    {"ADDRESS",              SETTING_TEXT,   "127.0.0.1",                                 PLACE(address),               1, 64,       "address to listen on; 0.0.0.0 or :: for all"},
+    {"PORT",                 SETTING_INT,    "",                                          PLACE(port),                  0, 65535,    "port to listen on; 0 for any free one"},
+    {"HTTP_WORKERS",         SETTING_INT,    "32",                                        PLACE(http_workers),          1, 512,      "threads that run requests"},
+    {"HTTP_LOOPS",           SETTING_INT,    "1",                                         PLACE(http_loops),            1, 16,       "threads that read and write connections"},
+    {"LISTENER_WORKERS",     SETTING_INT,    "8",                                         PLACE(listener_workers),      1, 128,      "threads that handle events"},
+    {"LOG_LEVEL",            SETTING_TEXT,   "info",                                      PLACE(log_level),             1, 16,       "least level that is logged: debug, info, warning or error"},
+    {"INSTANCE",             SETTING_TEXT,   "",                                          PLACE(instance),              0, 32,       "told apart in the log where several run"},
+};
+
+static const struct setting sessions[] = {
+    {"JWT_KEY",              SETTING_SECRET, NULL,                                        PLACE(jwt_key),               1, 1024,     "key that signs sessions, the same in all services"},
+    {"SESSION_COOKIE",       SETTING_TEXT,   "session",                                   PLACE(session_cookie),        1, 64,       "name of the session's cookie"},
+    {"JWT_SECONDS",          SETTING_INT,    "900",                                       PLACE(jwt_seconds),           2, 31536000, "how long a session lives"},
+    {"COOKIE_SECURE",        SETTING_BOOL,   "true",                                      PLACE(cookie_secure),         0, 0,        "cookies over https only"},
+    {"ALLOW_WEAK_JWT_KEY",   SETTING_BOOL,   "false",                                     PLACE(allow_weak_jwt_key),    0, 0,        "take a key below 32 bytes (tests of the course)"},
+    {"ALLOW_UNEXPIRING_JWT", SETTING_BOOL,   "false",                                     PLACE(allow_unexpiring_jwt),  0, 0,        "take tokens without exp, iss and role (tests of the course)"},
+};
+/* clang-format on */
+
+_Static_assert(ARRAY_LENGTH(shared) + ARRAY_LENGTH(sessions) <= SERVICE_SETTINGS_MAX,
+               "the table has room for all");
+
+void service_settings_fill(const struct service *service, struct service_settings *ret_settings)
+{
+    struct service_settings *settings = ret_settings;
+
+    memcpy(settings->rows, shared, sizeof(shared));
+    settings->count = ARRAY_LENGTH(shared);
+    if (service->route_count > 0) {
+        memcpy(settings->rows + settings->count, sessions, sizeof(sessions));
+        settings->count += ARRAY_LENGTH(sessions);
+    }
+    snprintf(settings->port, sizeof(settings->port), "%d", (int)service->port);
+    for (size_t i = 0; i < settings->count; i++) {
+        if (settings->rows[i].offset == PLACE(mongo_database))
+            settings->rows[i].fallback = service->name;
+        if (settings->rows[i].offset == PLACE(port))
+            settings->rows[i].fallback = settings->port;
+    }
+}
+
+void service_settings_check(const struct service *service, const struct core_settings *settings,
+                            struct writer *problems)
+{
+    if (log_level_parse(settings->log_level) < 0)
+        write_format(problems, "LOG_LEVEL: must be debug, info, warning or error\n");
+    if (service->route_count > 0 && settings->jwt_key[0] != '\0' && !settings->allow_weak_jwt_key &&
+        strlen(settings->jwt_key) < SESSION_KEY_MIN_BYTES)
+        write_format(problems, "JWT_KEY: must have at least %d bytes\n", SESSION_KEY_MIN_BYTES);
+}

@@ -1,0 +1,287 @@
+/*
+ * Starting: from settings to serving.
+ *
+ * Stores and bus are waited for as long as it takes, so that any start order works; every 5 s one
+ * line says for what. Who waits longer than a second answers /livez (and /readyz with 503) on the
+ * service's port meanwhile, so that an orchestrator does not take waiting for hanging. Once they
+ * are there, everything that the service relies on is made or compared, and all that is wrong is
+ * said in one message before the process ends: waiting would not mend it.
+ *
+ * Order: what is heard needs all that handlers use, so listeners come after `open`; what is
+ * answered needs what was heard, so requests come last, after catching up.
+ */
+
+#include "common/service_private.h"
+
+#include "common/bans.h"
+#include "common/idempotency.h"
+#include "common/instant.h"
+#include "common/log.h"
+
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define POLL_MS         25
+#define SAY_MS          5000
+#define WAITING_ROOM_MS 1000
+#define STORE_PING_MS   500
+#define BUS_OPEN_MS     500
+#define FURTHER_CLIENTS 16 /* of the store: outbox, jobs, answers, this thread */
+
+bool service_wait_signal(int64_t timeout_ms)
+{
+    struct timespec timeout = {.tv_sec = (time_t)(timeout_ms / 1000),
+                               .tv_nsec = (long)(timeout_ms % 1000) * 1000000};
+    sigset_t signals;
+    int signal;
+
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    if (timeout_ms < 0)
+        return sigwait(&signals, &signal) == 0;
+    return sigtimedwait(&signals, NULL, &timeout) > 0;
+}
+
+static int http_start(struct service_run *run, const struct http_route *routes, size_t count)
+{
+    const struct core_settings *settings = &run->core->settings;
+    bool whole = routes == run->routes;
+    struct http_config config = {
+        .service = run->service->name,
+        .address = settings->address,
+        .port = settings->port,
+        .workers = whole && run->service->route_count > 0 ? settings->http_workers : 1,
+        .loops = whole ? settings->http_loops : 1,
+        .routes = routes,
+        .route_count = count,
+        .app = run->app,
+        .session = &run->core->session,
+        .bans = run->core->bans,
+        .idempotency = run->idempotency.begin != NULL ? &run->idempotency : NULL,
+        .metrics = run->core->metrics,
+        .worker_done = run->worker_done,
+    };
+
+    return http_open(&config, &run->core->http);
+}
+
+/* Waiting for something: says so now and then, opens the waiting room, ends on a signal. */
+struct patience {
+    struct service_run *run;
+    int64_t since_ms, said_ms;
+};
+
+/* Wait a little for `what`, which is away. -EINTR: told to stop; other < 0: the port is taken. */
+static int wait_for(struct patience *patience, const char *what)
+{
+    struct service_run *run = patience->run;
+    int64_t now = instant_monotonic();
+
+    if (patience->said_ms == 0 || now - patience->said_ms >= SAY_MS) {
+        patience->said_ms = now;
+        log_event(LOG_INFO, "waiting", "for=\"%s\"", what);
+    }
+    if (run->core->http == NULL && now - patience->since_ms >= WAITING_ROOM_MS) {
+        int r = http_start(run, service_health_routes, SERVICE_HEALTH_ROUTES);
+
+        if (r < 0)
+            return r;
+    }
+    return service_wait_signal(POLL_MS) ? -EINTR : 0;
+}
+
+static int open_store(struct service_run *run, struct patience *patience, struct writer *problems)
+{
+    const struct core_settings *settings = &run->core->settings;
+    struct store_config config = {
+        .uri = settings->mongo_uri,
+        .database = settings->mongo_database,
+        .app_name = run->service->name,
+        .clients_max = settings->http_workers + settings->listener_workers + FURTHER_CLIENTS +
+                       (int64_t)run->service->job_count,
+    };
+    int r = store_open(&config, &run->core->store);
+
+    while (r == 0) {
+        r = store_ping(run->core->store, STORE_PING_MS);
+        if (r == 0)
+            r = store_prepare(run->core->store, run->service->indexes, run->service->index_count,
+                              problems);
+        if (r != -EAGAIN)
+            return r;
+        writer_clear(problems);
+        r = wait_for(patience, "MongoDB");
+    }
+    return r;
+}
+
+static int open_bus(struct service_run *run, struct patience *patience, struct writer *problems)
+{
+    const struct service *service = run->service;
+    struct core *core = run->core;
+    struct bus_config config = {
+        .url = core->settings.nats_url,
+        .service = service->name,
+        .workers = core->settings.listener_workers,
+        .metrics = core->metrics,
+    };
+
+    for (;;) {
+        cleanup(writer_release) struct writer found = {0};
+        int r = core->bus != NULL ? 0 : bus_open(&config, BUS_OPEN_MS, &core->bus);
+
+        if (r == 0)
+            r = bus_prepare(core->bus, service->listeners, service->listener_count, &found);
+        if (r != -EAGAIN) {
+            write_raw(problems, writer_text(&found), found.length);
+            return r;
+        }
+        r = wait_for(patience, "NATS");
+        if (r != 0)
+            return r;
+    }
+}
+
+static int open_bans(struct service_run *run, struct patience *patience)
+{
+    struct core *core = run->core;
+    const struct core_settings *settings = &core->settings;
+    int r;
+
+    if (run->service->route_count == 0)
+        return 0; /* nobody signs in here */
+    r = bans_open(core->bus, settings->allow_unexpiring_jwt ? 0 : settings->jwt_seconds,
+                  &core->bans);
+    while (r == -EAGAIN) {
+        r = wait_for(patience, "NATS");
+        if (r == 0)
+            r = bans_read(core->bans);
+    }
+    return r;
+}
+
+static int open_outbox(struct service_run *run)
+{
+    const struct service *service = run->service;
+
+    if (service->aggregate_count == 0)
+        return 0;
+    run->collections = xcalloc(service->aggregate_count, sizeof(*run->collections));
+    for (size_t i = 0; i < service->aggregate_count; i++)
+        run->collections[i] = service->aggregates[i].collection;
+    run->outbox_waiting = metrics_gauge(run->core->metrics, "outbox_waiting", "",
+                                        "Events in memory that the broker has not acknowledged.");
+    return outbox_open(run->core->store, run->core->bus, run->core->metrics, run->collections,
+                       service->aggregate_count, &run->core->outbox);
+}
+
+static int open_app(struct service_run *run, struct patience *patience)
+{
+    const struct service *service = run->service;
+    int r;
+
+    if (service->open == NULL)
+        return 0;
+    while ((r = service->open(run->app)) == -EAGAIN) {
+        if (service->close != NULL)
+            service->close(run->app);
+        r = wait_for(patience, "a store of its own");
+        if (r != 0)
+            return r;
+    }
+    run->app_opened = r == 0;
+    if (r != 0 && service->close != NULL)
+        service->close(run->app);
+    return r;
+}
+
+static int catch_up(struct service_run *run, struct patience *patience)
+{
+    int r;
+
+    while ((r = bus_catch_up(run->core->bus, /* from_start= */ false, NULL)) == -EAGAIN) {
+        r = wait_for(patience, "the streams");
+        if (r != 0)
+            return r;
+    }
+    return r;
+}
+
+static void worker_done(struct app *app)
+{
+    store_thread_done(((struct core *)app)->store);
+}
+
+/* The service's routes and those of every service; hooks where a route needs them. */
+static int open_http(struct service_run *run)
+{
+    const struct service *service = run->service;
+
+    run->route_count = service->route_count + SERVICE_HEALTH_ROUTES;
+    run->routes = xcalloc(run->route_count, sizeof(*run->routes));
+    if (service->route_count > 0)
+        memcpy(run->routes, service->routes, service->route_count * sizeof(*run->routes));
+    memcpy(run->routes + service->route_count, service_health_routes,
+           sizeof(service_health_routes));
+    for (size_t i = 0; i < service->route_count; i++)
+        if (service->routes[i].flags & HTTP_IDEMPOTENT)
+            run->idempotency = idempotency_hooks(run->core->store);
+    run->worker_done = worker_done;
+    run->core->http = http_free(run->core->http); /* the waiting room */
+    return http_start(run, run->routes, run->route_count);
+}
+
+static int open_stores(struct service_run *run, struct patience *patience)
+{
+    cleanup(writer_release) struct writer problems;
+    int r;
+
+    writer_init(&problems);
+    r = open_store(run, patience, &problems);
+    if (r == 0)
+        r = open_bus(run, patience, &problems);
+    if (r != 0)
+        return r;
+    if (problems.length == 0)
+        return 0;
+    fprintf(stderr, "%s cannot start, because its stores are not as they must be:\n%s",
+            run->service->name, writer_text(&problems));
+    return -EINVAL;
+}
+
+int service_start(struct service_run *run)
+{
+    struct patience patience = {.run = run, .since_ms = instant_monotonic()};
+    int r = open_stores(run, &patience);
+
+    if (r == 0)
+        r = open_bans(run, &patience);
+    if (r == 0)
+        r = open_outbox(run);
+    if (r == 0)
+        r = open_app(run, &patience);
+    if (r == 0)
+        r = bus_listen(run->core->bus, run->core->store, run->app, run->service->listeners,
+                       run->service->listener_count);
+    if (r == 0)
+        r = catch_up(run, &patience);
+    if (r == 0)
+        r = service_control_open(run);
+    if (r == 0)
+        r = service_check_health(run->app);
+    if (r == 0)
+        r = service_jobs_start(run);
+    if (r == 0)
+        r = open_http(run);
+    if (r != 0)
+        return r;
+    atomic_store(&run->serving, true);
+    log_event(LOG_INFO, "ready", "port=%d after_ms=%" PRId64, http_port(run->core->http),
+              instant_monotonic() - run->started_ms);
+    return 0;
+}

@@ -1,0 +1,91 @@
+#ifndef COMMON_STRIPE_H
+#define COMMON_STRIPE_H
+
+/*
+ * Stripe: the few calls of its API that we need, and the only file that knows libcurl.
+ *
+ * A charge is three calls: create an intent (nothing at stake yet), confirm it (the card is
+ * authorised, manual capture), capture it. Creating and confirming are apart so that the intent's
+ * id can be stored before anything can be charged: after a crash the intent is asked for, never
+ * guessed, and no second one can hold the buyer's money. Every write carries an Idempotency-Key
+ * derived from the caller's own id, so that sending it again is the same operation.
+ *
+ * Results: 0, Stripe did it and *ret_intent says what it is now; REFUSED, Stripe said no for good
+ * (a decline, a bad parameter, a state that does not allow it) and ret_intent->message says why, in
+ * words for the buyer where it is a decline; -EAGAIN, nothing is known (no answer, 409, 429, 5xx):
+ * ask again; -EACCES, our key is refused. At most STRIPE_CALLS_MAX calls run at once (a bulkhead:
+ * more wait until their deadline). Thread-safe.
+ */
+
+#include "common/fail.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define STRIPE_CALLS_MAX       16
+#define STRIPE_REPLY_MAX_BYTES (1u << 20)
+
+struct stripe;
+
+/* clang-format off */
+enum stripe_status {
+    STRIPE_REQUIRES_PAYMENT_METHOD, /* declined, or nothing to pay with */
+    STRIPE_REQUIRES_CONFIRMATION,   /* created, nothing charged */
+    STRIPE_REQUIRES_ACTION,         /* the buyer must authenticate (3-D Secure) */
+    STRIPE_PROCESSING,
+    STRIPE_REQUIRES_CAPTURE,        /* authorised */
+    STRIPE_SUCCEEDED,               /* captured */
+    STRIPE_CANCELED,
+    STRIPE_UNKNOWN,
+};
+/* clang-format on */
+
+struct stripe_intent {
+    char id[256];
+    enum stripe_status status;
+    char client_secret[512]; /* for Stripe.js; a secret of the buyer's */
+    char message[512];       /* of the refusal or the last payment error; "" for none */
+    char payment_id[64];     /* metadata[paymentId], metadata[orderId]: as stripe_create put them */
+    char order_id[64];
+    int64_t amount_cents;
+    int64_t refunded_cents; /* of its latest charge, where Stripe sent that along */
+};
+
+/* What is to be charged. `method` is what the client sent: pm_… or tok_…. */
+struct stripe_charge {
+    const char *payment_id, *order_id, *method, *currency;
+    int64_t amount_cents;
+};
+
+/* `base`: https://api.stripe.com or another; `key`: sk_…. Both are copied. */
+must_check int stripe_open(const char *base, const char *key, struct stripe **ret_stripe);
+struct stripe *stripe_free(struct stripe *stripe);
+
+must_check int stripe_create(struct stripe *stripe, const struct stripe_charge *charge,
+                             int64_t timeout_ms, struct stripe_intent *ret_intent);
+
+enum stripe_verb { STRIPE_CONFIRM, STRIPE_CAPTURE, STRIPE_CANCEL, STRIPE_REFUND };
+
+/* Do `verb` to intent `id` of payment `payment_id` (for the key). After STRIPE_REFUND only
+ * ret_intent's message is meaningful. */
+must_check int stripe_do(struct stripe *stripe, enum stripe_verb verb, const char *id,
+                         const char *payment_id, int64_t timeout_ms,
+                         struct stripe_intent *ret_intent);
+
+/* Ask for an intent as it stands. NOT_FOUND: Stripe does not know it. */
+must_check int stripe_find(struct stripe *stripe, const char *id, int64_t timeout_ms,
+                           struct stripe_intent *ret_intent);
+
+/* Every intent, newest first, a page at a time (for the auditor). */
+must_check int stripe_each(struct stripe *stripe, int64_t timeout_ms,
+                           int (*each)(void *context, const struct stripe_intent *intent),
+                           void *context);
+
+/* Check a webhook: `header` is Stripe-Signature, `secret` whsec_…; HMAC-SHA256 over "t.body", at
+ * most STRIPE_TOLERANCE_S old or ahead. Constant time. */
+#define STRIPE_TOLERANCE_S 300
+bool stripe_signature_is_valid(const char *secret, const char *header, const char *body,
+                               size_t length, int64_t now_s);
+
+#endif

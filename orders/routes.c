@@ -1,0 +1,229 @@
+/*
+ * What orders answers. The dispatcher has checked path, session, ids and that a body is an object;
+ * handlers read their fields, load, check the owner, and ask the model. A buyer's own orders are
+ * all that can be seen here; somebody else's is 401, as in the course.
+ */
+
+#include "common/input.h"
+#include "orders/app.h"
+#include "orders/ticket.h"
+
+#include <string.h>
+
+static int reply_order(struct http_reply *reply, int status, const struct order *order)
+{
+    reply_etag(reply, order->version);
+    order_to_json(order, reply_body(reply, status), /* key= */ NULL);
+    return 0;
+}
+
+/* ---- POST /api/orders ---- */
+
+static int refuse_price(struct http_reply *reply, int64_t seen_cents, int64_t current_cents)
+{
+    struct writer *members = reply_error_members(reply);
+
+    write_money(members, "seenPrice", seen_cents);
+    write_money(members, "currentPrice", current_cents);
+    return reply_error(reply, CONFLICT, "price", "Price changed");
+}
+
+static int refuse_taken(struct http_reply *reply)
+{
+    return reply_error(reply, REFUSED, "ticketId", "Ticket is already reserved");
+}
+
+/*
+ * Insert `order` into one of the buyer's free slots. What was read before is only a hint: two
+ * buyers of one ticket, or one buyer's eleventh order, are told apart by the unique indexes. A slot
+ * that was lost to a racing request of the same buyer is passed over for the next.
+ */
+static int insert_into_slot(struct app *app, struct order *order, uint64_t taken_slots,
+                            struct http_reply *reply)
+{
+    char index[STORE_INDEX_BYTES] = "";
+    struct event event;
+    int r;
+
+    event_order(order, &event);
+    for (order->slot = 0; order->slot < app->max_live_orders; order->slot++) {
+        if ((taken_slots >> order->slot & 1) != 0)
+            continue;
+        r = order_insert(app->core.outbox, order, &event, index);
+        if (r != CONFLICT)
+            return r;
+        if (strcmp(index, ORDER_INDEX_TICKET) == 0)
+            return refuse_taken(reply);
+    }
+    return reply_error(reply, REFUSED, /* field= */ NULL, "Too many open orders");
+}
+
+static void fill_order(struct order *order, const struct http_request *request,
+                       const struct ticket *ticket, int64_t lock_ms)
+{
+    store_new_id(order->id);
+    memcpy(order->user_id, request->session.user_id, sizeof(order->user_id));
+    memcpy(order->ticket.id, ticket->id, sizeof(order->ticket.id));
+    memcpy(order->ticket.title, ticket->title, sizeof(order->ticket.title));
+    order->ticket.price_cents = ticket->price_cents;
+    order->ticket.version = ticket->version;
+    order_begin(order, instant_now(), lock_ms);
+}
+
+static int route_create_order(struct app *app, const struct http_request *request,
+                              struct http_reply *reply)
+{
+    char ticket_id[ID_BYTES] = "";
+    int64_t seen_cents = -1;
+    struct ticket ticket;
+    struct order_survey survey;
+    struct order order;
+    int r;
+
+    input_id(request, reply, "ticketId", "TicketId must be provided", ticket_id);
+    input_price(request, reply, "price", /* least_cents= */ 0, /* required= */ false, &seen_cents);
+    if (reply_has_errors(reply))
+        return INVALID;
+
+    r = ticket_find(app->core.store, ticket_id, &ticket);
+    if (r != 0)
+        return r;
+    if (ticket.status == TICKET_WITHDRAWN)
+        return NOT_FOUND;
+
+    r = order_survey(app->core.store, request->session.user_id, ticket_id, &survey);
+    if (r != 0)
+        return r;
+    if (survey.taken)
+        return refuse_taken(reply);
+    if (strcmp(ticket.user_id, request->session.user_id) == 0)
+        return reply_error(reply, REFUSED, "ticketId", "Cannot buy your own ticket");
+    if (seen_cents >= 0 && ticket.price_cents > seen_cents)
+        return refuse_price(reply, seen_cents, ticket.price_cents);
+
+    fill_order(&order, request, &ticket, app->lock_seconds * 1000);
+    r = insert_into_slot(app, &order, survey.taken_slots, reply);
+    if (r != 0)
+        return r;
+    r = order_give_in_to_ticket(app, &order); /* withdrawn while we were at it */
+    if (r != 0)
+        return r;
+    if (order.status == ORDER_CANCELLED)
+        return NOT_FOUND;
+    return reply_order(reply, 201, &order);
+}
+
+/* ---- GET /api/orders ---- */
+
+static void write_one(void *context, const struct order *order)
+{
+    order_to_json(order, context, /* key= */ NULL);
+}
+
+static int route_list_orders(struct app *app, const struct http_request *request,
+                             struct http_reply *reply)
+{
+    cleanup(freep) char *link = NULL;
+    char next[ORDER_CURSOR_BYTES];
+    struct input_page page;
+    struct order_page orders;
+    struct writer *out;
+    int r;
+
+    input_page(request, reply, &page);
+    if (reply_has_errors(reply))
+        return INVALID;
+
+    out = reply_body(reply, 200);
+    if (page.paged)
+        write_object_begin(out, /* key= */ NULL);
+    write_array_begin(out, page.paged ? "results" : NULL);
+    orders = (struct order_page){.user_id = request->session.user_id,
+                                 .cursor = page.after,
+                                 .limit = page.limit,
+                                 .each = write_one,
+                                 .context = out};
+    r = order_list(app->core.store, &orders, next);
+    if (r == INVALID)
+        return reply_error(reply, INVALID, "after", "After is not a cursor of this list");
+    if (r != 0)
+        return r;
+    write_array_end(out);
+
+    if (page.paged) {
+        if (next[0] != '\0')
+            write_text(out, "next", next);
+        else
+            write_null(out, "next");
+        write_object_end(out);
+        return 0;
+    }
+    if (next[0] != '\0') {
+        link = xasprintf("</api/orders?limit=%d&after=%s>; rel=\"next\"", (int)page.limit, next);
+        reply_header(reply, "Link", link);
+    }
+    return 0;
+}
+
+/* ---- GET, DELETE /api/orders/:id ---- */
+
+static int route_show_order(struct app *app, const struct http_request *request,
+                            struct http_reply *reply)
+{
+    struct order order;
+    int r;
+
+    r = order_find(app->core.store, request->ids[0], &order);
+    if (r != 0)
+        return r;
+    if (strcmp(order.user_id, request->session.user_id) != 0)
+        return FORBIDDEN;
+    return reply_order(reply, 200, &order);
+}
+
+struct cancelling {
+    const struct http_request *request;
+    struct http_reply *reply;
+};
+
+static int decide_cancel(void *context, struct order *order, enum order_effect *ret_effect)
+{
+    const struct cancelling *by = context;
+    int r;
+
+    if (strcmp(order->user_id, by->request->session.user_id) != 0)
+        return FORBIDDEN;
+    r = http_if_match(by->request, order->version);
+    if (r != 0)
+        return r;
+    if (order->status == ORDER_COMPLETE)
+        return reply_error(by->reply, REFUSED, /* field= */ NULL,
+                           order_refusal(ORDER_COMPLETE, ORDER_CANCELLED));
+    *ret_effect = order_cancel(order, CAUSE_BUYER_CANCELLED, instant_now());
+    return 0;
+}
+
+static int route_cancel_order(struct app *app, const struct http_request *request,
+                              struct http_reply *reply)
+{
+    struct cancelling by = {.request = request, .reply = reply};
+    const struct order_change change = {
+        .order_id = request->ids[0], .decide = decide_cancel, .context = &by};
+    struct order order;
+    int r;
+
+    r = order_change(app, &change, &order);
+    if (r != 0)
+        return r;
+    return reply_empty(reply, 204);
+}
+
+/* clang-format off */
+/*   method    path               access     flags                        handler            */
+const struct http_route orders_routes[ORDERS_ROUTE_COUNT] = {
+    {"POST",   "/api/orders",     SIGNED_IN, HTTP_BODY | HTTP_IDEMPOTENT, route_create_order},
+    {"GET",    "/api/orders",     SIGNED_IN, HTTP_WORKER,                 route_list_orders },
+    {"GET",    "/api/orders/:id", SIGNED_IN, HTTP_WORKER,                 route_show_order  },
+    {"DELETE", "/api/orders/:id", SIGNED_IN, HTTP_WORKER,                 route_cancel_order},
+};
+/* clang-format on */

@@ -1,0 +1,261 @@
+/*
+ * Charge: authorise, complete, capture.
+ *
+ *   create intent ─► note its id ─► confirm ─► authorized ┬─ order complete ─► capture
+ *                                                         └─ order lost ────► cancel (void)
+ *
+ * An intent whose id was never noted is never confirmed, so it can hold nobody's money: that is why
+ * creating and confirming are two calls. Where Stripe refuses a step, or its answer was lost, the
+ * intent is asked for and the document follows what Stripe says: Stripe is the truth about money,
+ * orders about the ticket, and payment_next (payment.h) puts the two together.
+ */
+
+#include "payments/charge.h"
+
+#include "common/log.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#define STEPS_MAX                                                                        \
+    8 /* started → authorized → captured → refunded, and some steps lost to others \
+       */
+
+/* One payment's way through Stripe. */
+struct way {
+    struct charger *charger;
+    struct payment *payment;
+    int64_t deadline_ms;
+    char *message;
+};
+
+static int64_t time_left(const struct way *way)
+{
+    int64_t left_ms = way->deadline_ms - instant_monotonic();
+
+    return left_ms > 0 ? left_ms : 1;
+}
+
+static int move(struct way *way, enum payment_status status)
+{
+    bool waits = status == PAYMENT_AUTHORIZED || status == PAYMENT_REQUIRES_ACTION;
+    int64_t again_ms = waits ? instant_now() + way->charger->resolve_ms : 0;
+
+    return payment_move(way->charger->outbox, way->payment, status, again_ms);
+}
+
+/* The card was refused, or the request can never succeed: the payment has failed. */
+static int refuse(struct way *way, const struct stripe_intent *intent)
+{
+    text_copy(way->message, CHARGE_MESSAGE_BYTES, intent->message);
+    return move(way, PAYMENT_FAILED);
+}
+
+static int verb(struct way *way, enum stripe_verb what, struct stripe_intent *ret_intent)
+{
+    return stripe_do(way->charger->stripe, what, way->payment->state.stripe_id, way->payment->id,
+                     time_left(way), ret_intent);
+}
+
+static int ask_stripe(struct way *way, struct stripe_intent *ret_intent)
+{
+    return stripe_find(way->charger->stripe, way->payment->state.stripe_id, time_left(way),
+                       ret_intent);
+}
+
+/* Let the document follow what Stripe says of the intent. 0 also where nothing has changed. */
+static int follow(struct way *way, const struct stripe_intent *intent)
+{
+    enum payment_status status = way->payment->state.status;
+
+    switch (intent->status) {
+    case STRIPE_REQUIRES_ACTION:
+        return status == PAYMENT_REQUIRES_ACTION ? 0 : move(way, PAYMENT_REQUIRES_ACTION);
+    case STRIPE_REQUIRES_CAPTURE:
+        return status == PAYMENT_AUTHORIZED ? 0 : move(way, PAYMENT_AUTHORIZED);
+    case STRIPE_SUCCEEDED:
+        if (intent->refunded_cents >= intent->amount_cents && status == PAYMENT_CAPTURED)
+            return move(way, PAYMENT_REFUNDED);
+        if (status == PAYMENT_CAPTURED)
+            return 0;
+        return move(way, status == PAYMENT_AUTHORIZED ? PAYMENT_CAPTURED : PAYMENT_AUTHORIZED);
+    case STRIPE_REQUIRES_PAYMENT_METHOD:
+        return status == PAYMENT_AUTHORIZED ? -EAGAIN : refuse(way, intent);
+    case STRIPE_CANCELED:
+        if (status == PAYMENT_CAPTURED)
+            return fail(-EIO, "payment %s was captured and stripe calls it canceled",
+                        way->payment->id);
+        return move(way, PAYMENT_VOIDED);
+    case STRIPE_REQUIRES_CONFIRMATION:
+    case STRIPE_PROCESSING:
+    case STRIPE_UNKNOWN: break;
+    }
+    return -EAGAIN;
+}
+
+/* Create the intent and note its id, so that it can be asked for whatever happens next. */
+static int create(struct way *way, struct stripe_intent *ret_intent)
+{
+    struct payment *payment = way->payment;
+    struct stripe_charge charge = {.payment_id = payment->id,
+                                   .order_id = payment->state.order_id,
+                                   .method = payment->method,
+                                   .currency = payment->state.currency,
+                                   .amount_cents = payment->state.amount_cents};
+    int r = stripe_create(way->charger->stripe, &charge, time_left(way), ret_intent);
+
+    if (r != 0)
+        return r;
+    return payment_note_intent(way->charger->store, payment, ret_intent->id,
+                               ret_intent->client_secret);
+}
+
+/* Confirm; where Stripe refuses that, somebody may have confirmed it before. */
+static int confirm(struct way *way, struct stripe_intent *intent)
+{
+    struct stripe_intent now = {0};
+    int r = verb(way, STRIPE_CONFIRM, intent);
+
+    if (r != REFUSED)
+        return r == 0 ? follow(way, intent) : r;
+    r = ask_stripe(way, &now);
+    if (r != 0)
+        return r;
+    if (now.status == STRIPE_REQUIRES_CONFIRMATION || now.status == STRIPE_REQUIRES_PAYMENT_METHOD)
+        return refuse(way, intent);
+    return follow(way, &now);
+}
+
+static int step_ask(struct way *way)
+{
+    struct stripe_intent intent = {0};
+    int r;
+
+    if (way->payment->state.stripe_id[0] == '\0')
+        r = create(way, &intent);
+    else
+        r = ask_stripe(way, &intent);
+    if (r == REFUSED)
+        return refuse(way, &intent);
+    if (r == 0 && intent.status == STRIPE_REQUIRES_CONFIRMATION)
+        r = confirm(way, &intent);
+    else if (r == 0)
+        r = follow(way, &intent);
+    if (r == NOT_FOUND)
+        return fail(-EIO, "stripe does not know intent %s", way->payment->state.stripe_id);
+    return r;
+}
+
+/* Do `what`; where Stripe refuses it, it may have been done before: follow what the intent says. */
+static int step_do(struct way *way, enum stripe_verb what)
+{
+    struct stripe_intent intent = {0};
+    int64_t version = way->payment->version;
+    int r = verb(way, what, &intent);
+
+    if (r == REFUSED || r == NOT_FOUND) {
+        log_event(LOG_WARNING, "stripe refused a step", "payment=%s verb=%d why=\"%s\"",
+                  way->payment->id, what, intent.message);
+        r = ask_stripe(way, &intent);
+    }
+    if (r > 0)
+        return fail(-EIO, "stripe does not know intent %s", way->payment->state.stripe_id);
+    if (r == 0)
+        r = follow(way, &intent);
+    return r == 0 && way->payment->version == version ? -EAGAIN : r;
+}
+
+static int step_void(struct way *way)
+{
+    if (way->payment->state.stripe_id[0] == '\0')
+        return move(way, PAYMENT_VOIDED); /* never confirmed: nothing is held */
+    return step_do(way, STRIPE_CANCEL);
+}
+
+static int step_refund(struct way *way)
+{
+    struct stripe_intent intent = {0};
+    int r = verb(way, STRIPE_REFUND, &intent);
+
+    if (r == 0)
+        return move(way, PAYMENT_REFUNDED);
+    if (r < 0)
+        return r;
+    r = ask_stripe(way, &intent);
+    if (r != 0 || intent.refunded_cents < intent.amount_cents)
+        return fail(-EIO, "payment %s cannot be refunded: %s", way->payment->id, intent.message);
+    return move(way, PAYMENT_REFUNDED);
+}
+
+static int take_step(struct way *way, enum payment_step step)
+{
+    switch (step) {
+    case PAYMENT_ASK: return step_ask(way);
+    case PAYMENT_CAPTURE: return step_do(way, STRIPE_CAPTURE);
+    case PAYMENT_VOID: return step_void(way);
+    case PAYMENT_REFUND: return step_refund(way);
+    case PAYMENT_REST: break;
+    }
+    return 0;
+}
+
+int charge_settle(struct charger *charger, struct payment *payment, int64_t timeout_ms,
+                  char ret_message[CHARGE_MESSAGE_BYTES])
+{
+    struct way way = {.charger = charger,
+                      .payment = payment,
+                      .deadline_ms = instant_monotonic() + timeout_ms,
+                      .message = ret_message};
+
+    ret_message[0] = '\0';
+    for (int i = 0; i < STEPS_MAX; i++) {
+        struct order order;
+        enum payment_step step;
+        int r = order_find(charger->store, payment->state.order_id, &order);
+
+        if (r > 0)
+            return fail(-EIO, "payment %s has no order %s", payment->id, payment->state.order_id);
+        if (r < 0)
+            return r;
+        step = payment_next(payment, &order);
+        if (step == PAYMENT_REST)
+            return 0;
+        if (instant_monotonic() >= way.deadline_ms)
+            return -EAGAIN;
+
+        r = take_step(&way, step);
+        if (r == 0 && payment->state.status == PAYMENT_REQUIRES_ACTION)
+            return 0; /* the buyer's turn */
+        if (r == STALE) {
+            r = payment_find(charger->store, payment->id, payment);
+            if (r > 0)
+                return fail(-EIO, "payment %s is gone", payment->id);
+        }
+        if (r != 0)
+            return r;
+    }
+    return -EAGAIN;
+}
+
+int charge_follow(struct charger *charger, struct payment *payment, int64_t timeout_ms,
+                  char ret_message[CHARGE_MESSAGE_BYTES])
+{
+    struct way way = {.charger = charger,
+                      .payment = payment,
+                      .deadline_ms = instant_monotonic() + timeout_ms,
+                      .message = ret_message};
+    struct stripe_intent intent = {0};
+    int r;
+
+    ret_message[0] = '\0';
+    if (!payment_is_live(payment->state.status))
+        return 0;
+    r = ask_stripe(&way, &intent);
+    if (r > 0)
+        return fail(-EIO, "stripe does not know intent %s", payment->state.stripe_id);
+    if (r == 0 && intent.status != STRIPE_REQUIRES_CONFIRMATION)
+        r = follow(&way, &intent);
+    if (r == STALE)
+        r = payment_find(charger->store, payment->id, payment) == 0 ? 0 : -EAGAIN;
+    return r == 0 ? charge_settle(charger, payment, time_left(&way), ret_message) : r;
+}

@@ -1,0 +1,78 @@
+/*
+ * Payments: money, held while an order decides and taken only once it is complete.
+ */
+
+#include "payments/app.h"
+#include "payments/settler.h"
+
+#include <stddef.h>
+
+/* clang-format off */
+/*   variable                type            default                   field                                least most  what it means */
+static const struct setting settings[] = {
+    {"STRIPE_API_BASE",       SETTING_TEXT,   "https://api.stripe.com", offsetof(struct app, stripe_base),     1, 1024,  "where Stripe's API is"},
+    {"STRIPE_KEY",            SETTING_SECRET, NULL,                     offsetof(struct app, stripe_key),      8, 256,   "Stripe's secret key; sk_test_ allows its test tokens"},
+    {"STRIPE_WEBHOOK_SECRET", SETTING_SECRET, "",                       offsetof(struct app, webhook_secret),  0, 256,   "signs Stripe's webhooks; without it each is refused"},
+    {"CURRENCY",              SETTING_TEXT,   "usd",                    offsetof(struct app, currency),        3, 3,     "ISO 4217, lower case, with two decimals"},
+    {"RESOLVE_SECONDS",       SETTING_INT,    "60",                     offsetof(struct app, resolve_seconds), 1, 3600,  "after how long an unfinished payment is taken up again"},
+    {"SETTLE_WORKERS",        SETTING_INT,    "8",                      offsetof(struct app, settle_workers),  1, 16,    "threads that capture and void after an order has ended"},
+};
+
+/*   name        every  what             what it means */
+static const struct service_job jobs[] = {
+    {"resolver", 1000,  resolve_payments, "finishes payments that a crash or a silent Stripe left"},
+};
+/* clang-format on */
+
+static const enum event_type says[] = {
+    EVENT_PAYMENT_STARTED, EVENT_PAYMENT_AUTHORIZED, EVENT_PAYMENT_CREATED,
+    EVENT_PAYMENT_FAILED,  EVENT_PAYMENT_VOIDED,     EVENT_PAYMENT_REFUNDED,
+};
+
+static const struct service_aggregate aggregates[] = {{"payments", payment_to_event}};
+
+static int payments_open(struct app *app)
+{
+    int r = stripe_open(app->stripe_base, app->stripe_key, &app->charger.stripe);
+
+    if (r != 0)
+        return r;
+    app->charger.store = app->core.store;
+    app->charger.outbox = app->core.outbox;
+    app->charger.resolve_ms = app->resolve_seconds * 1000;
+    return settler_open(&app->charger, (size_t)app->settle_workers, &app->settler);
+}
+
+static void payments_close(struct app *app)
+{
+    app->settler = settler_free(app->settler);
+    app->charger.stripe = stripe_free(app->charger.stripe);
+}
+
+int main(int argc, char **argv)
+{
+    const struct service payments = {
+        .name = "payments",
+        .motto = "Money, held while an order decides and taken only once it is complete.",
+        .port = 3004,
+        .app_size = sizeof(struct app),
+        .settings = settings,
+        .setting_count = ARRAY_LENGTH(settings),
+        .routes = payment_routes,
+        .route_count = payment_route_count,
+        .listeners = payment_listeners,
+        .listener_count = payment_listener_count,
+        .says = says,
+        .says_count = ARRAY_LENGTH(says),
+        .indexes = payment_indexes,
+        .index_count = payment_index_count,
+        .jobs = jobs,
+        .job_count = ARRAY_LENGTH(jobs),
+        .aggregates = aggregates,
+        .aggregate_count = ARRAY_LENGTH(aggregates),
+        .open = payments_open,
+        .close = payments_close,
+    };
+
+    return service_main(&payments, argc, argv);
+}

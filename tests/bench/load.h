@@ -1,0 +1,55 @@
+#ifndef TESTS_BENCH_LOAD_H
+#define TESTS_BENCH_LOAD_H
+
+/*
+ * Load: closed loops on threads, and what they measured.
+ *
+ * Each of `threads` threads does one operation after the other until the time is up. The latency of
+ * each is kept, so that percentiles are exact; a failed operation counts as a failure and not as
+ * work. CPU time is read from /proc for the processes named, before and after.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define LOAD_THREADS_MAX 128
+#define LOAD_PIDS_MAX    8
+
+/* One thread's own state; made on its thread. */
+struct load_worker {
+    int number;       /* 0 … threads − 1 */
+    void *state;      /* what `begin` made */
+    const void *plan; /* the load's `plan` */
+};
+
+struct load {
+    int threads;
+    int64_t duration_ms;
+    const void *plan;
+    bool (*begin)(struct load_worker *worker); /* false: this thread cannot work */
+    bool (*work)(struct load_worker *worker);  /* one operation */
+    void (*end)(struct load_worker *worker);
+    pid_t pids[LOAD_PIDS_MAX]; /* whose CPU time counts; 0 ends the list; own: -1 */
+};
+
+struct load_result {
+    int64_t done, failed;
+    double per_second;
+    double p50_ms, p99_ms;
+    double cpu_us; /* for each operation, over all of `pids` */
+};
+
+struct load_result load_run(const struct load *load);
+
+/* The p-th percentile (0…1) of `count` values, which are sorted in place. */
+double percentile(double *values, size_t count, double p);
+
+/* Resident megabytes of a process. */
+double resident_mb(pid_t pid);
+
+/* Who listens on a loopback port; 0: nobody. */
+pid_t listener_of(int port);
+
+#endif

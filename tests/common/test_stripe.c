@@ -1,0 +1,164 @@
+/*
+ * Stripe: would the real API take what we send (stripe-mock checks it against Stripe's own
+ * description), and who may send us webhooks?
+ */
+
+#include "common/stripe.h"
+
+#include "tests/support/stripes.h"
+
+#include <sodium.h>
+#include <stdio.h>
+#include <string.h>
+
+#define TIMEOUT_MS 5000
+#define SECRET     "whsec_test"
+#define NOW_S      1795000000
+
+static const struct stripe_charge charge = {.payment_id = "aaaaaaaaaaaaaaaaaaaaaaaa",
+                                            .order_id = "bbbbbbbbbbbbbbbbbbbbbbbb",
+                                            .method = "pm_card_visa",
+                                            .currency = "usd",
+                                            .amount_cents = 4250};
+
+Test(stripe, the_real_api_would_take_each_of_our_requests)
+{
+    static const enum stripe_verb verbs[] = {STRIPE_CONFIRM, STRIPE_CAPTURE, STRIPE_CANCEL,
+                                             STRIPE_REFUND};
+    struct stripe_charge by_token = charge;
+    struct stripe_intent intent = {0};
+    struct stripe *stripe;
+
+    cr_assert_eq(stripe_open(given_stripe_mock(), "sk_test_mock", &stripe), 0);
+    cr_expect_eq(stripe_create(stripe, &charge, TIMEOUT_MS, &intent), 0, "%s", intent.message);
+    cr_expect_neq(intent.id[0], '\0');
+    by_token.method = "tok_mastercard";
+    cr_expect_eq(stripe_create(stripe, &by_token, TIMEOUT_MS, &intent), 0, "%s", intent.message);
+    for (size_t i = 0; i < ARRAY_LENGTH(verbs); i++)
+        cr_expect_eq(stripe_do(stripe, verbs[i], "pi_123", charge.payment_id, TIMEOUT_MS, &intent),
+                     0, "verb %d: %s", verbs[i], intent.message);
+    cr_expect_eq(stripe_find(stripe, "pi_123", TIMEOUT_MS, &intent), 0, "%s", intent.message);
+    stripe_free(stripe);
+}
+
+Test(stripe, a_refused_key_is_not_a_refused_card)
+{
+    struct stripe_intent intent = {0};
+    struct stripe *stripe;
+
+    cr_assert_eq(stripe_open(given_stripe_mock(), "no key at all", &stripe), 0);
+    cr_expect_eq(stripe_create(stripe, &charge, TIMEOUT_MS, &intent), -EACCES);
+    stripe_free(stripe);
+}
+
+Test(stripe, a_stripe_that_is_away_is_an_unknown_end)
+{
+    struct stripe_intent intent = {0};
+    struct stripe *stripe;
+    char base[64];
+
+    snprintf(base, sizeof(base), "http://127.0.0.1:%d", free_port());
+    cr_assert_eq(stripe_open(base, "sk_test_x", &stripe), 0);
+    cr_expect_eq(stripe_create(stripe, &charge, TIMEOUT_MS, &intent), -EAGAIN);
+    cr_expect_eq(stripe_find(stripe, "pi_1", TIMEOUT_MS, &intent), -EAGAIN);
+    stripe_free(stripe);
+}
+
+Test(stripe, a_stripe_that_hangs_is_given_up_at_the_deadline)
+{
+    struct stripe_intent intent = {0};
+    struct stripe *stripe;
+    int64_t before_ms;
+
+    cr_assert_eq(stripe_open(given_fake_stripe(), "sk_test_x", &stripe), 0);
+    stripe_fault("create", "hang", 1);
+    before_ms = instant_monotonic();
+    cr_expect_eq(stripe_create(stripe, &charge, 300, &intent), -EAGAIN);
+    cr_expect_lt(instant_monotonic() - before_ms, 5000);
+    stripe_free(stripe);
+}
+
+static int count_intent(void *context, const struct stripe_intent *intent)
+{
+    *(int *)context += intent->amount_cents == charge.amount_cents;
+    return 0;
+}
+
+Test(stripe, the_ledger_is_read_whole)
+{
+    struct stripe_intent intent = {0};
+    struct stripe *stripe;
+    int count = 0;
+
+    cr_assert_eq(stripe_open(given_localstripe(), "sk_test_x", &stripe), 0);
+    for (int i = 0; i < 120; i++)
+        cr_assert_eq(stripe_create(stripe, &charge, TIMEOUT_MS, &intent), 0);
+    cr_expect_eq(stripe_each(stripe, TIMEOUT_MS, count_intent, &count), 0);
+    cr_expect_eq(count, 120);
+    stripe_free(stripe);
+}
+
+/* The header that Stripe would send; `secret` and `body` as signed. */
+static const char *sign(const char *secret, long long at_s, const char *body)
+{
+    static char header[256];
+    unsigned char mac[crypto_auth_hmacsha256_BYTES];
+    char hex[2 * sizeof(mac) + 1], payload[512];
+    crypto_auth_hmacsha256_state state;
+
+    snprintf(payload, sizeof(payload), "%lld.%s", at_s, body);
+    crypto_auth_hmacsha256_init(&state, (const unsigned char *)secret, strlen(secret));
+    crypto_auth_hmacsha256_update(&state, (const unsigned char *)payload, strlen(payload));
+    crypto_auth_hmacsha256_final(&state, mac);
+    sodium_bin2hex(hex, sizeof(hex), mac, sizeof(mac));
+    snprintf(header, sizeof(header), "t=%lld,v1=%s", at_s, hex);
+    return header;
+}
+
+static bool is_valid(const char *header, const char *body)
+{
+    return stripe_signature_is_valid(SECRET, header, body, strlen(body), NOW_S);
+}
+
+Test(stripe, a_webhook_is_ours_only_with_a_fresh_signature_over_its_body)
+{
+    char changed[256], several[512];
+
+    cr_expect(is_valid(sign(SECRET, NOW_S, "{}"), "{}"));
+    cr_expect(is_valid(sign(SECRET, NOW_S - 299, "{}"), "{}"));
+    cr_expect(is_valid(sign(SECRET, NOW_S + 299, "{}"), "{}"));
+    cr_expect_not(is_valid(sign(SECRET, NOW_S - 301, "{}"), "{}"), "too old");
+    cr_expect_not(is_valid(sign(SECRET, NOW_S + 301, "{}"), "{}"), "of the future");
+    cr_expect_not(is_valid(sign("another", NOW_S, "{}"), "{}"), "another secret");
+    cr_expect_not(is_valid(sign(SECRET, NOW_S, "{}"), "{ }"), "another body");
+
+    snprintf(changed, sizeof(changed), "%s", sign(SECRET, NOW_S, "{}"));
+    changed[2]++;
+    cr_expect_not(is_valid(changed, "{}"), "another time than was signed");
+    snprintf(several, sizeof(several), "%s,v1=%064d,v0=abc", sign(SECRET, NOW_S, "{}"), 0);
+    cr_expect(is_valid(several, "{}"), "several signatures while the secret is rolled");
+}
+
+Test(stripe, nonsense_is_not_a_signature)
+{
+    static const char *const headers[] = {
+        "",
+        "t=",
+        "t=1",
+        "v1=00",
+        "t=x,v1=00",
+        "t=,v1=",
+        "t=1795000000",
+        "t=1795000000,",
+        "t=1795000000,v1=",
+        "t=1795000000,v1=zz",
+        "t=99999999999999999999999,v1=00",
+        "t=-1,v1=00",
+        "t= 1,v1=00",
+    };
+
+    for (size_t i = 0; i < ARRAY_LENGTH(headers); i++)
+        cr_expect_not(is_valid(headers[i], "{}"), "%s", headers[i]);
+    cr_expect_not(stripe_signature_is_valid("", sign("", NOW_S, "{}"), "{}", 2, NOW_S),
+                  "without a secret nothing is valid");
+}

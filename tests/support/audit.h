@@ -1,0 +1,25 @@
+#ifndef TESTS_SUPPORT_AUDIT_H
+#define TESTS_SUPPORT_AUDIT_H
+
+/*
+ * What the files of the story harness share; stories use story.h.
+ */
+
+#include "tests/support/story.h"
+
+/* The mongod of this story's system. */
+const char *system_mongo(void);
+
+/* A service's collection: {id: document as relaxed extended JSON}, or NULL where the store is away.
+ * Caller frees. */
+json_t *read_collection(const char *service, const char *collection);
+
+/* The local Stripe's payment intents (an array; caller frees), and how many of them are for this
+ * order and in this state. */
+json_t *read_ledger(void);
+int charges_in(const json_t *ledger, const char *order_id, enum charge_state state);
+
+/* From now on the streams hold repeats, put there on purpose. */
+void audit_allows_repeats(void);
+
+#endif

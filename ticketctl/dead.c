@@ -1,0 +1,139 @@
+/*
+ * dead: letters that no handler could take, in each service's `deadletters`.
+ *
+ * Replaying is the service's own work (it has the handlers): it is asked over the bus. Listing,
+ * showing and dropping need its database only.
+ */
+
+#include "ticketctl/ticketctl.h"
+
+#include <string.h>
+
+#define COLLECTION        "deadletters"
+#define REPLAY_TIMEOUT_MS 60000
+
+struct letters {
+    struct tool *tool;
+    const char *service;
+    bool whole;
+    int64_t count;
+};
+
+static void print_letter(const struct letters *letters, const bson_t *document)
+{
+    cleanup(writer_release) struct writer out;
+    char at[INSTANT_TEXT_BYTES];
+
+    instant_format(store_read_instant(document, "at", 0), at);
+    if (!letters->tool->json && !letters->whole) {
+        fprintf(stdout, "%-11s %s  %s  %-22s %s\n", letters->service, at,
+                store_read_text(document, "_id", ""), store_read_text(document, "subject", ""),
+                store_read_text(document, "reason", ""));
+        return;
+    }
+    writer_init(&out);
+    write_object_begin(&out, NULL);
+    write_text(&out, "service", letters->service);
+    write_text(&out, "id", store_read_text(document, "_id", ""));
+    write_text(&out, "subject", store_read_text(document, "subject", ""));
+    write_text(&out, "eventId", store_read_text(document, "eventId", ""));
+    write_text(&out, "aggregateId", store_read_text(document, "aggregateId", ""));
+    write_text(&out, "reason", store_read_text(document, "reason", ""));
+    write_int(&out, "deliveries", store_read_int(document, "deliveries", 0));
+    write_int(&out, "replays", store_read_int(document, "replays", 0));
+    write_text(&out, "at", at);
+    if (letters->whole)
+        write_text(&out, "body", store_read_text(document, "body", ""));
+    write_object_end(&out);
+    puts(writer_text(&out));
+}
+
+static int each_letter(void *context, const bson_t *document)
+{
+    struct letters *letters = context;
+
+    letters->count++;
+    print_letter(letters, document);
+    return 0;
+}
+
+/* Every letter of every service, or the one with `id`. */
+static int list(struct tool *tool, const char *id)
+{
+    struct letters letters = {.tool = tool, .whole = id != NULL};
+    int r = 0;
+
+    for (enum event_owner owner = 0; owner < OWNER_COUNT && r == 0; owner++) {
+        struct store *store = tool_store(tool, owner);
+        bson_t filter = BSON_INITIALIZER;
+
+        if (store == NULL)
+            return EXIT_UNABLE;
+        letters.service = event_owner_info(owner)->service;
+        if (id != NULL)
+            BSON_APPEND_UTF8(&filter, "_id", id);
+        r = store_each(store, COLLECTION, &filter, NULL, each_letter, &letters);
+        bson_destroy(&filter);
+    }
+    if (r != 0)
+        return EXIT_UNABLE;
+    if (letters.count == 0 && !tool->json)
+        fputs(id == NULL ? "no dead letters\n" : "no dead letter has that id\n", stdout);
+    return letters.count == 0 && id != NULL ? EXIT_FOUND : EXIT_FINE;
+}
+
+static int drop(struct tool *tool, const char *id)
+{
+    int64_t removed = 0;
+
+    for (enum event_owner owner = 0; owner < OWNER_COUNT && removed == 0; owner++) {
+        struct store *store = tool_store(tool, owner);
+        bson_t filter = BSON_INITIALIZER;
+        int r;
+
+        if (store == NULL)
+            return EXIT_UNABLE;
+        BSON_APPEND_UTF8(&filter, "_id", id);
+        r = store_remove(store, COLLECTION, &filter, &removed);
+        bson_destroy(&filter);
+        if (r != 0)
+            return EXIT_UNABLE;
+    }
+    fputs(removed > 0 ? "dropped\n" : "no dead letter has that id\n", stdout);
+    return removed > 0 ? EXIT_FINE : EXIT_FOUND;
+}
+
+static int replay(struct tool *tool, const char *service, const char *id)
+{
+    struct bus_question question = {.service = service, .verb = "replay-dead", .request = id};
+    cleanup(freep) char *reply = NULL;
+    int r;
+
+    if (tool_owner(service) == OWNER_COUNT) {
+        fprintf(stderr, "ticketctl: there is no service %s\n", service);
+        return EXIT_UNABLE;
+    }
+    if (tool_bus(tool) == NULL)
+        return EXIT_UNABLE;
+    r = bus_ask(tool->bus, &question, REPLAY_TIMEOUT_MS, &reply);
+    if (r != 0) {
+        fprintf(stderr, "ticketctl: %s does not answer\n", service);
+        return EXIT_UNABLE;
+    }
+    puts(reply);
+    return strstr(reply, "\"error\"") != NULL ? EXIT_FOUND : EXIT_FINE;
+}
+
+int command_dead(struct tool *tool, int argc, char **argv)
+{
+    if (argc == 2 && strcmp(argv[1], "list") == 0)
+        return list(tool, NULL);
+    if (argc == 3 && strcmp(argv[1], "show") == 0)
+        return list(tool, argv[2]);
+    if (argc == 3 && strcmp(argv[1], "drop") == 0)
+        return drop(tool, argv[2]);
+    if ((argc == 3 || argc == 4) && strcmp(argv[1], "replay") == 0)
+        return replay(tool, argv[2], argc == 4 ? argv[3] : NULL);
+    fputs("usage: ticketctl dead list | show ID | drop ID | replay SERVICE [ID]\n", stderr);
+    return EXIT_UNABLE;
+}

@@ -1,0 +1,64 @@
+/*
+ * tickets: what is for sale, and for which order it is held.
+ */
+#include "common/money.h"
+#include "tickets/app.h"
+
+static int open_app(struct app *app)
+{
+    if (money_from_text(app->min_price, &app->min_price_cents) != MONEY_OK)
+        return fail(-EINVAL, "MIN_PRICE: is no price: %s", app->min_price);
+    return 0;
+}
+
+/* clang-format off */
+/*   variable     type          default  field                            length  what it means */
+static const struct setting settings[] = {
+    {"MIN_PRICE", SETTING_TEXT, "0.50",  offsetof(struct app, min_price), 1, 16,
+     "the least price of a ticket; Stripe takes no less than 0.50"},
+};
+
+static const enum event_type says[] = {
+    EVENT_TICKET_CREATED, EVENT_TICKET_UPDATED, EVENT_TICKET_WITHDRAWN,
+};
+
+/* Lists are of available tickets only, so their indexes hold no other. */
+#define AVAILABLE "{\"partialFilterExpression\": {\"status\": \"available\"}}"
+
+static const struct store_index indexes[] = {
+    {TICKETS, "tickets_newest", "{\"createdAt\": -1, \"_id\": -1}", AVAILABLE},
+    {TICKETS, "tickets_price",  "{\"priceCents\": 1, \"_id\": 1}",  AVAILABLE},
+    {TICKETS, "tickets_title",  "{\"titleKey\": 1, \"_id\": 1}",    AVAILABLE},
+    {TICKETS, "tickets_words",  "{\"words\": 1}",                   AVAILABLE},
+    OUTBOX_INDEX(TICKETS),
+};
+
+static const struct service_aggregate aggregates[] = {
+    {TICKETS, event_of_ticket},
+};
+/* clang-format on */
+
+int main(int argc, char **argv)
+{
+    const struct service tickets = {
+        .name = "tickets",
+        .motto = "what is for sale, and for which order it is held",
+        .port = 3002,
+        .app_size = sizeof(struct app),
+        .settings = settings,
+        .setting_count = ARRAY_LENGTH(settings),
+        .routes = ticket_routes,
+        .route_count = ticket_route_count,
+        .listeners = ticket_listeners,
+        .listener_count = ticket_listener_count,
+        .says = says,
+        .says_count = ARRAY_LENGTH(says),
+        .indexes = indexes,
+        .index_count = ARRAY_LENGTH(indexes),
+        .aggregates = aggregates,
+        .aggregate_count = ARRAY_LENGTH(aggregates),
+        .open = open_app,
+    };
+
+    return service_main(&tickets, argc, argv);
+}
