@@ -61,11 +61,11 @@ endef
 $(foreach s,$(SERVICES) ticketctl,$(eval $(call program,$(s))))
 
 # Tests: one Criterion binary a folder, in suites/ because tests/<folder>/ holds its objects.
-# tests/<service> is linked with the service but its main.o.
+# tests/<folder> is linked with that folder but the object that has its main.
 SUPPORT_OBJECTS := $(patsubst %.c,$(B)/%.o,$(wildcard tests/support/*.c))
 define suite
 $(B)/suites/$(1): $(patsubst %.c,$(B)/%.o,$(wildcard tests/$(1)/*.c)) \
-                  $(filter-out %/main.o,$(if $(filter-out common,$(1)),$(call service_objects,$(1)))) \
+                  $(filter-out %/main.o %/ticketctl.o,$(if $(filter-out common,$(1)),$(call service_objects,$(1)))) \
                   $(SUPPORT_OBJECTS) $(B)/libcommon.a
 	@mkdir -p $$(@D)
 	$$(say) LD $$@
@@ -73,17 +73,19 @@ $(B)/suites/$(1): $(patsubst %.c,$(B)/%.o,$(wildcard tests/$(1)/*.c)) \
 endef
 ALL_SUITES := $(SUITES) $(if $(wildcard tests/stories/*.c),stories)
 $(foreach s,$(ALL_SUITES),$(eval $(call suite,$(s))))
-SUITE ?= $(ALL_SUITES)
+# tests/scripts/ holds tests that are no C: SUITE=scripts.
+SUITE ?= $(ALL_SUITES) scripts
+RUN_SUITES := $(foreach s,$(filter-out scripts,$(SUITE)),$(B)/suites/$(s))
 .PHONY: suites
-suites: $(foreach s,$(SUITE),$(B)/suites/$(s))
+suites: $(RUN_SUITES)
 
 # $(MAKE) again, because the flavour is part of every path above.
 .PHONY: test run-suites
 test:  ## build and run all tests under ASan and UBSan (SUITE=orders FILTER='order/*')
 	@+$(MAKE) --no-print-directory FLAVOUR=asan run-suites
 run-suites: services ticketctl suites
-	$(Q)tests/run $(if $(FILTER),--filter '$(FILTER)') $(TEST_OPTIONS) \
-	    $(foreach s,$(SUITE),$(B)/suites/$(s))
+	$(Q)FLAVOUR=$(FLAVOUR) tests/run $(if $(FILTER),--filter '$(FILTER)') $(TEST_OPTIONS) \
+	    $(RUN_SUITES) $(if $(filter scripts,$(SUITE)),$(wildcard tests/scripts/*))
 
 # The local stack: scripts in infra/local/, each of which says at its top what it does.
 .PHONY: setup setup-test up down status logs scale demo reset

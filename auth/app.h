@@ -24,6 +24,20 @@ extern const size_t auth_route_count;
  * processes may do so at once. 0, also where none is set; < 0: it cannot be. */
 must_check int admin_ensure(struct app *app);
 
+/* ban.c: ban a user, or end a ban, whoever asks for it. Repeating it changes nothing and says
+ * nothing. 0: *ret_user is what the user is now; NOT_FOUND; < 0. */
+struct ban {
+    const char *user_id;
+    bool banned;
+    char reason[REASON_BYTES]; /* "" for none */
+};
+#define BAN_REASON_MAX 200 /* code points */
+must_check int ban_set(struct app *app, const struct ban *ban, struct user *ret_user);
+
+/* ban.c: what ticketctl asks for. */
+extern const struct bus_verb auth_verbs[];
+extern const size_t auth_verb_count;
+
 /* events.c: fill the event that tells of `user` as it stands; saved with it, in its outbox. */
 void event_user_created(const struct user *user, struct event *ret_event);
 void event_user_banned(const struct user *user, struct event *ret_event);

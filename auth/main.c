@@ -57,6 +57,8 @@ int main(int argc, char **argv)
         .setting_count = ARRAY_LENGTH(settings),
         .routes = auth_routes,
         .route_count = auth_route_count,
+        .verbs = auth_verbs,
+        .verb_count = auth_verb_count,
         .says = says,
         .says_count = ARRAY_LENGTH(says),
         .indexes = indexes,

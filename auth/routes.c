@@ -17,8 +17,6 @@
 
 #include <stdlib.h>
 
-#define SAVE_TRIES 8 /* of a ban that meets another at once */
-
 /* Answer with `user` signed in. `refresh` is the token for the cookie, "" for none. */
 static int reply_signed_in(struct app *app, struct http_reply *reply, int status,
                            const struct user *user, const char *refresh)
@@ -239,18 +237,8 @@ static int route_refresh(struct app *app, const struct http_request *request,
 
 static int reply_user(struct http_reply *reply, const struct user *user)
 {
-    struct writer *out = reply_body(reply, 200);
-
     reply_etag(reply, user->version);
-    write_object_begin(out, NULL);
-    write_text(out, "id", user->id);
-    write_text(out, "email", user->email);
-    write_text(out, "role", user_role_name(user->role));
-    write_bool(out, "banned", user->banned);
-    if (user->reason[0])
-        write_text(out, "reason", user->reason);
-    write_int(out, "version", user->version);
-    write_object_end(out);
+    user_to_json(user, reply_body(reply, 200));
     return 0;
 }
 
@@ -259,36 +247,20 @@ static int set_banned(struct app *app, const struct http_request *request, struc
                       bool banned)
 {
     static const struct input_text rule = {.field = "reason",
-                                           .most = 200,
+                                           .most = BAN_REASON_MAX,
                                            .too_short = "Reason is longer than 200 characters",
                                            .too_long = "Reason is longer than 200 characters",
                                            .has_control =
                                                "Reason must not contain control characters"};
-    char reason[REASON_BYTES];
-    struct event event;
+    struct ban ban = {.user_id = request->ids[0], .banned = banned};
     struct user user;
-    int r = STALE;
+    int r;
 
-    input_text_optional(request, reply, &rule, reason, sizeof(reason));
+    input_text_optional(request, reply, &rule, ban.reason, sizeof(ban.reason));
     if (reply_has_errors(reply))
         return INVALID;
-
-    for (int try = 0; try < SAVE_TRIES && r == STALE; try++) {
-        r = user_find(app->core.store, request->ids[0], &user);
-        if (r != 0)
-            return r;
-        if (!user_set_banned(&user, banned, reason))
-            return reply_user(reply, &user);
-        if (banned)
-            event_user_banned(&user, &event);
-        else
-            event_user_unbanned(&user, &event);
-        r = user_save_ban(app->core.outbox, &user, &event);
-    }
-    if (r != 0)
-        return r == STALE ? -EAGAIN : r;
-    bans_apply(app->core.bans, &event); /* here at once; elsewhere when the event arrives */
-    return reply_user(reply, &user);
+    r = ban_set(app, &ban, &user);
+    return r == 0 ? reply_user(reply, &user) : r;
 }
 
 static int route_ban(struct app *app, const struct http_request *request, struct http_reply *reply)

@@ -34,6 +34,19 @@ bool user_set_banned(struct user *user, bool banned, const char *reason)
     return true;
 }
 
+void user_to_json(const struct user *user, struct writer *out)
+{
+    write_object_begin(out, NULL);
+    write_text(out, "id", user->id);
+    write_text(out, "email", user->email);
+    write_text(out, "role", user_role_name(user->role));
+    write_bool(out, "banned", user->banned);
+    if (user->reason[0] != '\0')
+        write_text(out, "reason", user->reason);
+    write_int(out, "version", user->version);
+    write_object_end(out);
+}
+
 int user_from_bson(const bson_t *document, struct user *ret_user)
 {
     struct user user = {.version = store_read_int(document, "version", -1)};

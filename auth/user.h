@@ -36,6 +36,9 @@ const char *user_role_name(enum session_role role);
  * it is so already. Pure. */
 bool user_set_banned(struct user *user, bool banned, const char *reason);
 
+/* What an admin is shown of a user: never the password's hash. */
+void user_to_json(const struct user *user, struct writer *out);
+
 /* 0; -EIO if the document is not a user. */
 must_check int user_from_bson(const bson_t *document, struct user *ret_user);
 

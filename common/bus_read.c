@@ -100,7 +100,9 @@ static int make_consumer(struct reader *reader)
         config.OptStartSeq = reader->next > 0 ? reader->next : range->since_seq;
     } else if (range->since_ms > 0) {
         config.DeliverPolicy = js_DeliverByStartTime;
-        config.OptStartTime = range->since_ms * 1000000;
+        /* Whole seconds: nats.c writes 12.034 s as 12.34 (3.4 to 3.10 at least), which would leave
+         * out what came in between. read_message drops what came before. */
+        config.OptStartTime = range->since_ms / 1000 * INT64_C(1000000000);
     }
     status = js_AddConsumer(&info, reader->bus->js, reader->stream, &config, NULL, &error);
     if (status == NATS_OK) {

@@ -375,7 +375,7 @@ static int count_set(struct delay *delay, const char *key, int64_t *ret_count)
     redisReply *reply = NULL;
     int r = call(delay, &(struct command){2, {"ZCARD", key}}, &reply);
 
-    if (r == 0)
+    if (r == 0 && reply != NULL)
         *ret_count = reply->integer;
     freeReplyObject(reply);
     return r;

@@ -18,8 +18,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define DELAY_ID_BYTES 64
-#define DELAY_LEASE_MS 5000
+#define DELAY_ID_BYTES  64
+#define DELAY_LEASE_MS  5000
 #define DELAY_CLAIM_MAX 64
 
 struct delay;

@@ -198,7 +198,7 @@ static int port_of(int fd)
         struct sockaddr any;
         struct sockaddr_in v4;
         struct sockaddr_in6 v6;
-    } address;
+    } address = {.any = {0}};
     socklen_t size = sizeof(address);
 
     if (getsockname(fd, &address.any, &size) != 0)

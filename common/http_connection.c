@@ -147,8 +147,8 @@ static void on_completed(void *context, struct MHD_Connection *mhd, void **excha
     set_phase(connection_of(mhd), PHASE_IDLE);
     if (completed == NULL)
         return;
-    if (completed
-            ->in_flight) /* resumed, but the client had gone: there was no call for the answer */
+    /* A client that had gone when its request was resumed: there was no call for the answer. */
+    if (completed->in_flight)
         land(context, completed);
     http_exchange_drop(completed);
 }

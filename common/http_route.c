@@ -75,48 +75,56 @@ static const char *lasting_method(const char *method)
     return "other";
 }
 
-void http_route_find(struct http_exchange *exchange, const char *method)
+/* The row that answers `method` on this path, in ret_best->route (NULL: none does); notes the
+ * methods that the path has. False: no row has such a path. */
+static bool find_route(struct http_exchange *exchange, const char *method,
+                       struct route_match *ret_best)
 {
     const struct http_config *config = &exchange->server->config;
-    const char *wanted = strcmp(method, "HEAD") == 0 ? "GET" : method;
-    struct route_match best = {.route = NULL};
-    bool known = false;
     unsigned int fixed = 0; /* of the rows that match best so far */
+    bool known = false;
 
-    exchange->request.method = lasting_method(method);
     for (size_t i = 0; i < config->route_count && !exchange->encoded_slash; i++) {
         struct route_match match = {.route = &config->routes[i]};
 
-        if (!path_matches(match.route->path, exchange->request.path, &match))
-            continue;
-        if (match.fixed < fixed)
+        if (!path_matches(match.route->path, exchange->request.path, &match) || match.fixed < fixed)
             continue;
         if (match.fixed > fixed) {
             fixed = match.fixed;
-            best.route = NULL;
+            ret_best->route = NULL;
             exchange->allow[0] = '\0';
         }
         known = true;
         allow_method(exchange, match.route->method);
         if (strcmp(match.route->method, "GET") == 0)
             allow_method(exchange, "HEAD");
-        if (strcmp(match.route->method, wanted) == 0)
-            best = match;
+        if (strcmp(match.route->method, method) == 0)
+            *ret_best = match;
     }
-    if (strcmp(method, "OPTIONS") == 0 && best.route == NULL &&
-        (known || strcmp(exchange->request.path, "*") == 0)) {
-        allow_method(exchange, "OPTIONS");
-        exchange->early_status = 204;
-    } else if (best.route == NULL) {
-        if (known)
-            allow_method(exchange, "OPTIONS");
-        exchange->early_status = known ? 405 : 404;
-    } else {
+    return known;
+}
+
+void http_route_find(struct http_exchange *exchange, const char *method)
+{
+    bool options = strcmp(method, "OPTIONS") == 0;
+    struct route_match best = {.route = NULL};
+    bool known;
+
+    exchange->request.method = lasting_method(method);
+    known = find_route(exchange, strcmp(method, "HEAD") == 0 ? "GET" : method, &best);
+    if (best.route != NULL) {
         exchange->request.route = best.route;
         exchange->request.method = best.route->method;
         memcpy(exchange->ids, best.ids, sizeof(exchange->ids));
         exchange->body_wanted = (best.route->flags & (HTTP_BODY | HTTP_RAW_BODY)) != 0;
+        return;
     }
+    if (known || (options && strcmp(exchange->request.path, "*") == 0)) {
+        allow_method(exchange, "OPTIONS");
+        exchange->early_status = options ? 204 : 405;
+        return;
+    }
+    exchange->early_status = 404;
 }
 
 /* The media type alone decides; parameters (charset) are let pass, the body must be UTF-8 anyway.

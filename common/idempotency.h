@@ -14,9 +14,9 @@
 #include "common/store.h"
 
 /* The indexes it needs, for a service's table. */
-#define IDEMPOTENCY_INDEX                                                                          \
-    {                                                                                              \
-        "idempotency", "idempotency_expiry", "{\"expiresAt\": 1}", "{\"expireAfterSeconds\": 0}"   \
+#define IDEMPOTENCY_INDEX                                                                        \
+    {                                                                                            \
+        "idempotency", "idempotency_expiry", "{\"expiresAt\": 1}", "{\"expireAfterSeconds\": 0}" \
     }
 
 /* The hooks for http_config; `store` is borrowed. */

@@ -15,6 +15,7 @@
 
 #include "common/stripe.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -27,6 +28,7 @@
 
 void *rows_at(const struct rows *rows, size_t index)
 {
+    assert(index < rows->count && rows->data != NULL);
     return rows->data + index * rows->size;
 }
 
@@ -207,7 +209,7 @@ static void check_versions(const struct world *world, const struct seen_aggregat
 {
     const char *name = event_owner_info(aggregate->owner)->aggregate;
     const struct seen_event *event = rows_find(&world->events, aggregate->id);
-    const struct seen_event *end = rows_at(&world->events, world->events.count);
+    const char *end = world->events.data + world->events.count * world->events.size;
     int64_t next = 0;
 
     if (aggregate->waiting > 0)
@@ -215,7 +217,8 @@ static void check_versions(const struct world *world, const struct seen_aggregat
               aggregate->id, aggregate->waiting);
     if (world->truncated[aggregate->owner])
         next = event != NULL ? event->version : aggregate->version + 1;
-    for (; event != NULL && event < end && strcmp(event->id, aggregate->id) == 0; event++) {
+    for (; event != NULL && (const char *)event < end && strcmp(event->id, aggregate->id) == 0;
+         event++) {
         if (event->version == next - 1 && event->body_hash != event[-1].body_hash)
             found(findings, "P2", "%s %s has two different events of version %" PRId64, name,
                   aggregate->id, event->version);
@@ -240,7 +243,7 @@ static void check_events(const struct world *world, struct rows *findings)
         check_versions(world, rows_at(&world->aggregates, i), findings);
     for (size_t i = 0; i < world->events.count; i++) {
         const struct seen_event *event = rows_at(&world->events, i);
-        const struct seen_event *before = i > 0 ? event - 1 : NULL;
+        const struct seen_event *before = i > 0 ? rows_at(&world->events, i - 1) : NULL;
 
         if (before != NULL && strcmp(before->id, event->id) == 0)
             continue;

@@ -34,7 +34,8 @@ static int64_t read_ticket_price(const bson_t *order)
 {
     bson_iter_t iter, price;
 
-    if (bson_iter_init(&iter, order) && bson_iter_find_descendant(&iter, "ticket.price", &price) &&
+    if (bson_iter_init(&iter, order) &&
+        bson_iter_find_descendant(&iter, "ticket.priceCents", &price) &&
         BSON_ITER_HOLDS_INT64(&price))
         return bson_iter_int64(&price);
     return -1;

@@ -10,12 +10,8 @@
 #include "common/log.h"
 #include "common/settings.h"
 
-#include <inttypes.h>
 #include <stddef.h>
-#include <stdlib.h>
 #include <string.h>
-
-#define CONNECT_TIMEOUT_MS 3000
 
 /* clang-format off */
 /*   variable            type            default                                                 field                                  least most  what it means */
@@ -43,70 +39,6 @@ static const struct command commands[] = {
 };
 /* clang-format on */
 
-struct store *tool_store(struct tool *tool, enum event_owner owner)
-{
-    cleanup(freep) char *database =
-        xasprintf("%s%s", tool->database_prefix, event_owner_info(owner)->service);
-    struct store_config config = {
-        .uri = tool->mongo_uri, .database = database, .app_name = "ticketctl", .clients_max = 2};
-
-    if (tool->stores[owner] != NULL)
-        return tool->stores[owner];
-    if (store_open(&config, &tool->stores[owner]) == 0 &&
-        store_ping(tool->stores[owner], CONNECT_TIMEOUT_MS) == 0)
-        return tool->stores[owner];
-    fprintf(stderr, "ticketctl: no MongoDB answers at %s (MONGO_URI)\n", tool->mongo_uri);
-    tool->stores[owner] = store_free(tool->stores[owner]);
-    return NULL;
-}
-
-struct bus *tool_bus(struct tool *tool)
-{
-    struct bus_config config = {.url = tool->nats_url, .service = "ticketctl", .workers = 1};
-
-    if (tool->bus == NULL && bus_open(&config, CONNECT_TIMEOUT_MS, &tool->bus) != 0) {
-        tool->bus = NULL;
-        fprintf(stderr, "ticketctl: no NATS server answers at %s (NATS_URL)\n", tool->nats_url);
-    }
-    return tool->bus;
-}
-
-struct stripe *tool_stripe(struct tool *tool)
-{
-    if (tool->stripe == NULL &&
-        stripe_open(tool->stripe_base, tool->stripe_key, &tool->stripe) != 0)
-        tool->stripe = NULL;
-    return tool->stripe;
-}
-
-enum event_owner tool_owner(const char *service)
-{
-    enum event_owner owner = 0;
-
-    while (owner < OWNER_COUNT && strcmp(event_owner_info(owner)->service, service) != 0)
-        owner++;
-    return owner;
-}
-
-void tool_print_event(const struct tool *tool, const struct event *event, uint64_t sequence)
-{
-    cleanup(writer_release) struct writer body;
-    char at[INSTANT_TEXT_BYTES];
-
-    writer_init(&body);
-    event_encode(event, &body);
-    instant_format(event->at_ms, at);
-    if (tool->json) {
-        fprintf(stdout,
-                "{\"seq\":%" PRIu64
-                ",\"id\":\"%s\",\"subject\":\"%s\",\"at\":\"%s\",\"body\":%s}\n",
-                sequence, event->id, event_info(event->type)->subject, at, writer_text(&body));
-        return;
-    }
-    fprintf(stdout, "%s  %-20s  v%-3" PRId64 " %s\n", at, event_info(event->type)->subject,
-            event->version, writer_text(&body));
-}
-
 static void print_help(void)
 {
     cleanup(writer_release) struct writer out;
@@ -122,18 +54,6 @@ static void print_help(void)
     settings_help(settings, ARRAY_LENGTH(settings), &out);
     fputs(writer_text(&out), stdout);
     fputs("\nExit codes: 0 fine, 1 something was found, 2 the work could not be done.\n", stdout);
-}
-
-static void tool_close(struct tool *tool)
-{
-    tool->bus = bus_free(tool->bus);
-    tool->stripe = stripe_free(tool->stripe);
-    for (enum event_owner owner = 0; owner < OWNER_COUNT; owner++) {
-        if (tool->stores[owner] != NULL)
-            store_thread_done(tool->stores[owner]);
-        tool->stores[owner] = store_free(tool->stores[owner]);
-    }
-    settings_release(settings, ARRAY_LENGTH(settings), tool);
 }
 
 /* Load the settings and run the command that argv[0] names. */
@@ -173,5 +93,6 @@ int main(int argc, char **argv)
     }
     code = run(&tool, argc - 1, argv + 1);
     tool_close(&tool);
+    settings_release(settings, ARRAY_LENGTH(settings), &tool);
     return code;
 }

@@ -30,6 +30,9 @@ struct store *tool_store(struct tool *tool, enum event_owner owner);
 struct bus *tool_bus(struct tool *tool);
 struct stripe *tool_stripe(struct tool *tool);
 
+/* Close what was opened. */
+void tool_close(struct tool *tool);
+
 /* The owner whose service is named `service`; OWNER_COUNT if none is. */
 enum event_owner tool_owner(const char *service);
 

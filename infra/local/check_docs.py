@@ -22,6 +22,7 @@ import sys
 
 import jsonschema
 import openapi_spec_validator
+import referencing.exceptions
 import yaml
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -33,7 +34,7 @@ class Documents:
     """The documents below a root, and what is wrong with them."""
 
     def __init__(self, root):
-        self.root, self.complaints = root, []
+        self.root, self.complaints, self.yaml = root, [], {}
 
     def read(self, path):
         try:
@@ -44,7 +45,10 @@ class Documents:
             return ""
 
     def read_yaml(self, path):
-        return yaml.safe_load(self.read(path)) or {}
+        path = os.path.normpath(path)
+        if path not in self.yaml:
+            self.yaml[path] = yaml.load(self.read(path), yaml.CSafeLoader) or {}
+        return self.yaml[path]
 
     def complain(self, path, problem):
         self.complaints.append(f"{path}: {problem}")
@@ -203,10 +207,13 @@ def check_openapi(documents, name, service):
     document = documents.read_yaml(path)
     base = "file://" + os.path.abspath(os.path.join(documents.root, path))
     validator = openapi_spec_validator.OpenAPIV31SpecValidator(document, base_uri=base)
-    errors = [error for error in validator.iter_errors()]
+    try:
+        errors = [f"{'/'.join(map(str, error.path))}: {error.message[:200]}"
+                  for error in validator.iter_errors()]
+    except referencing.exceptions.Unresolvable as error:
+        errors = [f"{error.ref} leads nowhere"]
     for error in errors:
-        documents.complain(path, f"not OpenAPI 3.1: {'/'.join(map(str, error.path))}: "
-                                 f"{error.message[:200]}")
+        documents.complain(path, f"not OpenAPI 3.1: {error}")
     if errors:
         return
     told = {(method, url): (item, item[method]) for url, item in document["paths"].items()
@@ -337,20 +344,30 @@ def check_all_mentions(documents):
         check_mentions(documents, page, names, targets)
 
 
-def check(root, services):
-    """All complaints about the documents below `root`, a line each."""
-    documents = Documents(root)
-    events = {event for service in services.values() for event in service["says"]}
+def check_hearing(documents, services, events):
+    """What the services say of one another; no document has a part in it."""
     for name, service in services.items():
         for event in sorted(hears(service) - events):
             documents.complain(name, f"hears {event}, which nobody says")
-        check_service_readme(documents, name, service, events)
-        check_openapi(documents, name, service)
-    check_readme(documents, services)
-    check_architecture(documents, services, events)
-    check_asyncapi(documents, services, events)
-    check_edge(documents, services)
-    check_all_mentions(documents)
+
+
+def check(root, services, only=None):
+    """All complaints about the documents below `root` (or about the one at `only`), a line each."""
+    documents = Documents(root)
+    events = {event for service in services.values() for event in service["says"]}
+    checks = [("services", check_hearing, services, events),
+              ("README.md", check_readme, services),
+              ("ARCHITECTURE.md", check_architecture, services, events),
+              ("docs/asyncapi.yaml", check_asyncapi, services, events),
+              ("infra/local/nginx.conf.in", check_edge, services)]
+    for name, service in services.items():
+        checks += [(f"{name}/README.md", check_service_readme, name, service, events),
+                   (f"docs/openapi/{name}.yaml", check_openapi, name, service)]
+    for path, function, *arguments in checks:
+        if only in (None, path):
+            function(documents, *arguments)
+    if only is None or only.endswith(".md"):
+        check_all_mentions(documents)
     return documents.complaints
 
 

@@ -84,7 +84,9 @@ Test(bus_read, a_range_narrows_by_sequence_subject_and_time)
     struct seen seen;
 
     say_many(bus, 100);
-    between = instant_now() + 5;
+    do /* an instant just after a full second, which nats.c writes wrongly */
+        between = instant_now() + 1;
+    while (between % 1000 < 10 || between % 1000 >= 90);
     while (instant_now() <= between)
         sched_yield();
     say_event(bus, &late);
@@ -94,7 +96,7 @@ Test(bus_read, a_range_narrows_by_sequence_subject_and_time)
     cr_assert_eq(seen.count, 10);
     cr_assert_eq(seen.first, 10);
     seen = replay(bus, (struct bus_range){.owner = OWNER_ORDERS, .since_ms = between});
-    cr_assert_eq(seen.count, 1);
+    cr_assert_eq(seen.count, 1, "%d from %d on", seen.count, (int)seen.first);
     cr_assert_eq(seen.first, 101);
 }
 

@@ -360,6 +360,7 @@ Test(http_connection, draining_answers_what_runs_and_closes_what_idles)
     wait_at_gate(&app, 1);
     pthread_create(&thread, NULL, open_when_closed, &(struct opener){&app, idle});
     http_drain(server, 5000); /* returns when all are gone; the opener needs `idle` to be closed */
+    cr_assert_eq(app.finished, 1);
     pthread_join(thread, NULL);
     answer = hear(running);
     cr_assert_eq(answer.status, 200);

@@ -23,6 +23,17 @@ Test(http_route, a_fixed_segment_wins_over_an_id)
     stop_app(server);
 }
 
+Test(http_route, a_fixed_segment_wins_whatever_the_method)
+{
+    struct app app;
+    struct http_server *server = given_app(&app, NULL);
+    cleanup(forget) struct heard answer = call(server, "PUT", "/api/things/events", "", "{}");
+
+    expect_error(&answer, 405, "Method not allowed");
+    cr_assert_str_eq(header_of(&answer, "Allow"), "GET, HEAD, OPTIONS");
+    stop_app(server);
+}
+
 Test(http_route, ids_are_taken_in_either_case_and_answered_in_lower)
 {
     struct app app;

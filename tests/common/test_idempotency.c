@@ -128,8 +128,8 @@ Test(idempotency, keys_have_1_to_255_printable_characters)
 
     memset(keys[0], 'k', 255);
     memset(keys[1], 'k', 256);
-    strcpy(keys[2], "caf\xc3\xa9");
-    strcpy(keys[3], "a\tb");
+    text_copy(keys[2], sizeof(keys[2]), "caf\xc3\xa9");
+    text_copy(keys[3], sizeof(keys[3]), "a\tb");
     for (size_t i = 0; i < ARRAY_LENGTH(keys); i++) {
         cleanup(forget) struct heard answer = create(server, keys[i], BODY);
 

@@ -9,6 +9,7 @@
 #include "tests/support/one_service.h"
 
 #include "common/instant.h"
+#include "tests/support/exchanges.h"
 #include "tests/support/process.h"
 
 #include <curl/curl.h>
@@ -279,6 +280,7 @@ const struct answer *ask_for(const struct question *question)
                                    .body = writer_text(&kept->body),
                                    .headers = writer_text(&kept->headers),
                                    .json = kept->json};
+    note_exchange(question, &kept->answer);
     return &kept->answer;
 }
 
@@ -435,6 +437,7 @@ struct event await_event(enum event_type type, const char *aggregate_id, int64_t
                                       .owner = event_info(type)->owner};
 
     eventually(look_through, &search, EVENT_MS, event_info(type)->subject);
+    note_event(&search.event);
     return search.event;
 }
 

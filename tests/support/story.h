@@ -46,8 +46,10 @@ void kill_service(const char *name, int instance);
 /* Let it stand still (SIGSTOP), and go on. */
 void pause_service(const char *name, int instance, bool paused);
 
-/* Its own port, for /readyz and /metrics; GET something from any loopback port. */
+/* Its own port, for /readyz and /metrics; that of the edge; GET something from any loopback port.
+ */
 int service_port(const char *name, int instance);
+int system_edge_port(void);
 const struct answer *ask_port(int port, const char *path);
 
 /* Its database, and how to lose all of it. */

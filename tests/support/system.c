@@ -60,6 +60,11 @@ int service_port(const char *name, int instance)
     return find_instance(name, instance)->port;
 }
 
+int system_edge_port(void)
+{
+    return edge_port;
+}
+
 const char *service_database(const char *name)
 {
     return services[find_service(name)].database;

@@ -1,0 +1,86 @@
+/*
+ * Tool: what the commands share. Stores, bus and Stripe are opened when a command first asks for
+ * them, so that each command needs only what it uses.
+ */
+
+#include "ticketctl/ticketctl.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#define CONNECT_TIMEOUT_MS 3000
+
+struct store *tool_store(struct tool *tool, enum event_owner owner)
+{
+    cleanup(freep) char *database =
+        xasprintf("%s%s", tool->database_prefix, event_owner_info(owner)->service);
+    struct store_config config = {
+        .uri = tool->mongo_uri, .database = database, .app_name = "ticketctl", .clients_max = 2};
+
+    if (tool->stores[owner] != NULL)
+        return tool->stores[owner];
+    if (store_open(&config, &tool->stores[owner]) == 0 &&
+        store_ping(tool->stores[owner], CONNECT_TIMEOUT_MS) == 0)
+        return tool->stores[owner];
+    fprintf(stderr, "ticketctl: no MongoDB answers at %s (MONGO_URI)\n", tool->mongo_uri);
+    tool->stores[owner] = store_free(tool->stores[owner]);
+    return NULL;
+}
+
+struct bus *tool_bus(struct tool *tool)
+{
+    struct bus_config config = {.url = tool->nats_url, .service = "ticketctl", .workers = 1};
+
+    if (tool->bus == NULL && bus_open(&config, CONNECT_TIMEOUT_MS, &tool->bus) != 0) {
+        tool->bus = NULL;
+        fprintf(stderr, "ticketctl: no NATS server answers at %s (NATS_URL)\n", tool->nats_url);
+    }
+    return tool->bus;
+}
+
+struct stripe *tool_stripe(struct tool *tool)
+{
+    if (tool->stripe == NULL &&
+        stripe_open(tool->stripe_base, tool->stripe_key, &tool->stripe) != 0)
+        tool->stripe = NULL;
+    return tool->stripe;
+}
+
+enum event_owner tool_owner(const char *service)
+{
+    enum event_owner owner = 0;
+
+    while (owner < OWNER_COUNT && strcmp(event_owner_info(owner)->service, service) != 0)
+        owner++;
+    return owner;
+}
+
+void tool_print_event(const struct tool *tool, const struct event *event, uint64_t sequence)
+{
+    cleanup(writer_release) struct writer body;
+    char at[INSTANT_TEXT_BYTES];
+
+    writer_init(&body);
+    event_encode(event, &body);
+    instant_format(event->at_ms, at);
+    if (tool->json) {
+        fprintf(stdout,
+                "{\"seq\":%" PRIu64
+                ",\"id\":\"%s\",\"subject\":\"%s\",\"at\":\"%s\",\"body\":%s}\n",
+                sequence, event->id, event_info(event->type)->subject, at, writer_text(&body));
+        return;
+    }
+    fprintf(stdout, "%s  %-20s  v%-3" PRId64 " %s\n", at, event_info(event->type)->subject,
+            event->version, writer_text(&body));
+}
+
+void tool_close(struct tool *tool)
+{
+    tool->bus = bus_free(tool->bus);
+    tool->stripe = stripe_free(tool->stripe);
+    for (enum event_owner owner = 0; owner < OWNER_COUNT; owner++) {
+        if (tool->stores[owner] != NULL)
+            store_thread_done(tool->stores[owner]);
+        tool->stores[owner] = store_free(tool->stores[owner]);
+    }
+}
