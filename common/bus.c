@@ -155,7 +155,7 @@ int bus_subscribe(struct bus *bus, const char *subject, const char *queue, natsM
 /* Look after streams and consumers; < 0 if that has to be done again soon. */
 static int keeper_look(struct bus *bus)
 {
-    cleanup(writer_release) struct writer problems;
+    cleanup(writer_release) struct writer problems = {0};
     int r;
 
     writer_init(&problems);

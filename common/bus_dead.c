@@ -82,7 +82,7 @@ static void append_headers(bson_t *document, natsMsg *message)
 
 static void append_body(bson_t *document, const struct bus_delivery *delivery)
 {
-    cleanup(writer_release) struct writer body;
+    cleanup(writer_release) struct writer body = {0};
 
     writer_init(&body);
     if (delivery->message != NULL) {

@@ -227,7 +227,7 @@ static void waiter_report(void *context, int result)
 int bus_publish_wait(struct bus *bus, const struct event *event, int64_t timeout_ms)
 {
     int64_t deadline_ms = instant_monotonic() + timeout_ms;
-    cleanup(writer_release) struct writer body;
+    cleanup(writer_release) struct writer body = {0};
     struct waiter *waiter = xcalloc(1, sizeof(*waiter));
     bool in_time = true, reported;
     int result;

@@ -95,7 +95,7 @@ static void on_question(natsConnection *connection, natsSubscription *subscripti
     struct bus_verb_answerer *answerer = context;
     cleanup(freep) char *request =
         xstrndup(natsMsg_GetData(message), (size_t)natsMsg_GetDataLength(message));
-    cleanup(writer_release) struct writer reply;
+    cleanup(writer_release) struct writer reply = {0};
     int r;
 
     (void)subscription;

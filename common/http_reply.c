@@ -308,7 +308,7 @@ static const char *error_type(const struct http_exchange *exchange, bool *ret_pr
 struct MHD_Response *http_reply_build(struct http_exchange *exchange, unsigned int *ret_status)
 {
     struct http_reply *reply = &exchange->reply;
-    cleanup(writer_release) struct writer errors;
+    cleanup(writer_release) struct writer errors = {0};
     struct writer *body = &reply->body;
     const char *type = "application/json";
     struct MHD_Response *response;
@@ -344,7 +344,7 @@ struct MHD_Response *http_reply_build(struct http_exchange *exchange, unsigned i
 struct MHD_Response *http_reply_refuse(const struct http_exchange *exchange, int status)
 {
     cleanup(http_reply_release) struct http_reply reply;
-    cleanup(writer_release) struct writer body;
+    cleanup(writer_release) struct writer body = {0};
     struct MHD_Response *response;
     const char *type;
     bool problem;

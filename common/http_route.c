@@ -255,7 +255,7 @@ static void finish_key(struct http_exchange *exchange, const char *key, bool fai
 {
     const struct http_idempotency *hooks = exchange->server->config.idempotency;
     const struct http_reply *reply = &exchange->reply;
-    cleanup(writer_release) struct writer errors;
+    cleanup(writer_release) struct writer errors = {0};
 
     writer_init(&errors);
     if (reply->error_count > 0)

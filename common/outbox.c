@@ -37,7 +37,7 @@ static const char *own_collection(const struct outbox *outbox, const char *colle
 
 static void append_event(bson_t *parent, const char *key, const struct event *event)
 {
-    cleanup(writer_release) struct writer body;
+    cleanup(writer_release) struct writer body = {0};
     bson_t element;
 
     writer_init(&body);

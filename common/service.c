@@ -53,7 +53,7 @@ static bool load_settings(struct service_run *run)
 {
     const struct service *service = run->service;
     struct core_settings *settings = &run->core->settings;
-    cleanup(writer_release) struct writer problems;
+    cleanup(writer_release) struct writer problems = {0};
 
     writer_init(&problems);
     settings_load(run->settings.rows, run->settings.count, settings, &problems);
@@ -154,7 +154,7 @@ static int run_service(const struct service *service)
 int service_main(const struct service *service, int argc, char **argv)
 {
     const char *option = argc == 2 ? argv[1] : "";
-    cleanup(writer_release) struct writer text;
+    cleanup(writer_release) struct writer text = {0};
 
     writer_init(&text);
     if (argc == 1) {

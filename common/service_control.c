@@ -66,7 +66,7 @@ static void said(void *context, int result)
 static int say_again(void *context, const bson_t *document)
 {
     struct resync *resync = context;
-    cleanup(writer_release) struct writer body;
+    cleanup(writer_release) struct writer body = {0};
     struct event event;
 
     if (atomic_load(&resync->run->stopping))

@@ -238,7 +238,7 @@ static int open_http(struct service_run *run)
 
 static int open_stores(struct service_run *run, struct patience *patience)
 {
-    cleanup(writer_release) struct writer problems;
+    cleanup(writer_release) struct writer problems = {0};
     int r;
 
     writer_init(&problems);

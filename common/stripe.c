@@ -353,7 +353,7 @@ int stripe_create(struct stripe *stripe, const struct stripe_charge *charge, int
 {
     cleanup(freep) char *customer = NULL;
     cleanup(freep) char *card = NULL;
-    cleanup(writer_release) struct writer form;
+    cleanup(writer_release) struct writer form = {0};
     struct call call = {.path = "/v1/payment_intents",
                         .deadline_ms = instant_monotonic() + timeout_ms};
     const char *method = stripe->test_mode ? test_method(charge->method) : charge->method;
@@ -391,7 +391,7 @@ int stripe_do(struct stripe *stripe, enum stripe_verb verb, const char *id, cons
                                         [STRIPE_REFUND] = "refund"};
     cleanup(freep) char *path = xasprintf("/v1/payment_intents/%s/%s", id, names[verb]);
     struct call call = {.path = path, .form = "", .deadline_ms = instant_monotonic() + timeout_ms};
-    cleanup(writer_release) struct writer form;
+    cleanup(writer_release) struct writer form = {0};
     json_t *reply = NULL;
     int r;
 

@@ -17,7 +17,7 @@
 
 static void print_json(const struct world *world, const struct rows *findings)
 {
-    cleanup(writer_release) struct writer out;
+    cleanup(writer_release) struct writer out = {0};
 
     writer_init(&out);
     write_object_begin(&out, NULL);

@@ -93,7 +93,7 @@ static int see_document(void *context, const bson_t *document)
 /* FNV-1a, 64 bits (Fowler, Noll, Vo): tells different bodies of one version apart. */
 static uint64_t hash_body(const struct event *event)
 {
-    cleanup(writer_release) struct writer body;
+    cleanup(writer_release) struct writer body = {0};
     uint64_t hash = UINT64_C(14695981039346656037);
 
     writer_init(&body);

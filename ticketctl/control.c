@@ -32,7 +32,7 @@ int command_ban(struct tool *tool, int argc, char **argv)
 {
     bool ban = strcmp(argv[0], "ban") == 0;
     const char *reason = ban && argc == 4 && strcmp(argv[2], "--reason") == 0 ? argv[3] : "";
-    cleanup(writer_release) struct writer request;
+    cleanup(writer_release) struct writer request = {0};
     char id[ID_BYTES];
 
     writer_init(&request);

@@ -21,7 +21,7 @@ struct letters {
 
 static void print_letter(const struct letters *letters, const bson_t *document)
 {
-    cleanup(writer_release) struct writer out;
+    cleanup(writer_release) struct writer out = {0};
     char at[INSTANT_TEXT_BYTES];
 
     instant_format(store_read_instant(document, "at", 0), at);
@@ -99,7 +99,10 @@ static int drop(struct tool *tool, const char *id)
         if (r != 0)
             return EXIT_UNABLE;
     }
-    fputs(removed > 0 ? "dropped\n" : "no dead letter has that id\n", stdout);
+    if (tool->json)
+        puts(removed > 0 ? "{\"dropped\":true}" : "{\"dropped\":false}");
+    else
+        puts(removed > 0 ? "dropped" : "no dead letter has that id");
     return removed > 0 ? EXIT_FINE : EXIT_FOUND;
 }
 

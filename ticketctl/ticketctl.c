@@ -41,7 +41,7 @@ static const struct command commands[] = {
 
 static void print_help(void)
 {
-    cleanup(writer_release) struct writer out;
+    cleanup(writer_release) struct writer out = {0};
 
     writer_init(&out);
     fputs("ticketctl: look into a running marketplace, and mend it.\n\n"
@@ -59,7 +59,7 @@ static void print_help(void)
 /* Load the settings and run the command that argv[0] names. */
 static int run(struct tool *tool, int argc, char **argv)
 {
-    cleanup(writer_release) struct writer problems;
+    cleanup(writer_release) struct writer problems = {0};
 
     writer_init(&problems);
     for (size_t i = 0; i < ARRAY_LENGTH(commands); i++) {

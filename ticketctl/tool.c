@@ -57,7 +57,7 @@ enum event_owner tool_owner(const char *service)
 
 void tool_print_event(const struct tool *tool, const struct event *event, uint64_t sequence)
 {
-    cleanup(writer_release) struct writer body;
+    cleanup(writer_release) struct writer body = {0};
     char at[INSTANT_TEXT_BYTES];
 
     writer_init(&body);

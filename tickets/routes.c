@@ -82,7 +82,7 @@ static void append_parameter(struct writer *out, const char *name, const char *v
 static void link_next(const struct http_request *request, struct http_reply *reply,
                       const struct search *search, const char *next)
 {
-    cleanup(writer_release) struct writer link;
+    cleanup(writer_release) struct writer link = {0};
 
     writer_init(&link);
     write_format(&link, "</api/tickets?limit=%lld", (long long)search->limit);

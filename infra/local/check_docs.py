@@ -1,7 +1,7 @@
 """Compare the documents with what the binaries say of themselves: check_docs.py BIN ROOT.
 
 Each service in BIN prints its tables with --describe. They are the truth; whatever a document below
-ROOT leaves out, adds or tells otherwise is one line of output that names the file. What is compared:
+ROOT leaves out, adds or tells otherwise is one line of output that names the file. Compared are:
 
   <service>/README.md      its routes, events and settings
   README.md                ports, and the settings that services share
@@ -335,7 +335,7 @@ def make_targets(documents):
 def check_all_mentions(documents):
     pages, names = [], set()
     for folder, folders, files in os.walk(documents.root):
-        folders[:] = [f for f in folders if f not in GENERATED + (".git", ".mirror")]
+        folders[:] = [f for f in folders if f not in GENERATED and not f.startswith(".")]
         names.update(files)
         pages += [os.path.relpath(os.path.join(folder, f), documents.root) for f in files
                   if f.endswith(".md")]

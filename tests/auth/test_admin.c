@@ -134,7 +134,7 @@ Test(admin, processes_that_start_at_once_make_one)
     struct start starts[PROCESSES];
     pthread_t threads[PROCESSES];
     pthread_barrier_t together;
-    cleanup(writer_release) struct writer problems;
+    cleanup(writer_release) struct writer problems = {0};
 
     writer_init(&problems);
     cr_assert_eq(store_prepare(given_store(), &index, 1, &problems), 0);

@@ -55,7 +55,7 @@ Test(user, repeating_a_ban_or_its_end_changes_nothing)
 Test(user, events_tell_email_and_reason_and_nothing_secret)
 {
     struct user user = given_user();
-    cleanup(writer_release) struct writer body;
+    cleanup(writer_release) struct writer body = {0};
     struct event event;
 
     user_set_banned(&user, true, "spam");

@@ -13,19 +13,13 @@
 #include "common/log.h"
 #include "common/settings.h"
 
-#include <inttypes.h>
 #include <sodium.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define ROUNDS_MAX      9
 #define PREPARE_THREADS 16
-
-struct options {
-    int64_t rounds, seconds;
-};
 
 struct target {
     struct bench bench;
@@ -45,7 +39,12 @@ static const struct setting settings[] = {
     {"ORDERS_PORT",     SETTING_INT,    "3003",                   offsetof(struct target, bench.orders_port),     1, 65535, "orders"},
     {"PAYMENTS_PORT",   SETTING_INT,    "3004",                   offsetof(struct target, bench.payments_port),   1, 65535, "payments"},
     {"EXPIRATION_PORT", SETTING_INT,    "3005",                   offsetof(struct target, bench.expiration_port), 1, 65535, "expiration"},
-    {"BENCH_ROUNDS",    SETTING_INT,    "3",                      offsetof(struct target, options.rounds),        1, ROUNDS_MAX, "rounds of each row"},
+    {"MONGO_PORT",      SETTING_INT,    "27017",                  offsetof(struct target, bench.mongo_port),      1, 65535, "mongod, for its CPU time"},
+    {"NATS_PORT",       SETTING_INT,    "4222",                   offsetof(struct target, bench.nats_port),       1, 65535, "nats-server, likewise"},
+    {"REDIS_PORT",      SETTING_INT,    "6379",                   offsetof(struct target, bench.redis_port),      1, 65535, "redis-server, likewise"},
+    {"STRIPE_PORT",     SETTING_INT,    "8420",                   offsetof(struct target, bench.stripe_port),     1, 65535, "localstripe, likewise"},
+    {"BENCH_ROWS",      SETTING_TEXT,   "",                       offsetof(struct target, options.only),          0, 64,    "only rows whose name holds this"},
+    {"BENCH_ROUNDS",    SETTING_INT,    "3",                      offsetof(struct target, options.rounds),        1, BENCH_ROUNDS_MAX, "rounds of each row"},
     {"BENCH_SECONDS",   SETTING_INT,    "2",                      offsetof(struct target, options.seconds),       1, 60,    "seconds of each measurement"},
 };
 /* clang-format on */
@@ -132,6 +131,8 @@ bool bench_supply(struct bench *bench, size_t count)
                         .end = supplier_end};
     int64_t until_ms = instant_monotonic() + 120000;
 
+    if (bench->supply_count > BENCH_TICKETS_MAX)
+        return false;
     while (bench->supply_count - bench->supply_next < count && instant_monotonic() < until_ms)
         if (load_run(&load).done == 0)
             return false;
@@ -163,98 +164,6 @@ bool bench_prepare(struct bench *bench)
     return true;
 }
 
-/* ---- the table ---- */
-
-struct measured {
-    double per_second[ROUNDS_MAX], cpu_us[ROUNDS_MAX], p50_ms[ROUNDS_MAX], p99_ms[ROUNDS_MAX];
-    int64_t failed;
-};
-
-static void note(struct measured *measured, int64_t round, const struct load_result *result)
-{
-    measured->per_second[round] = result->per_second;
-    measured->cpu_us[round] = result->cpu_us;
-    measured->p50_ms[round] = result->p50_ms;
-    measured->p99_ms[round] = result->p99_ms;
-    measured->failed += result->failed;
-}
-
-static double median(const double *values, int64_t count)
-{
-    double sorted[ROUNDS_MAX];
-
-    memcpy(sorted, values, (size_t)count * sizeof(*values));
-    return percentile(sorted, (size_t)count, 0.5);
-}
-
-static double spread(const double *values, int64_t count)
-{
-    double sorted[ROUNDS_MAX];
-
-    memcpy(sorted, values, (size_t)count * sizeof(*values));
-    percentile(sorted, (size_t)count, 0);
-    return sorted[0] > 0 ? (sorted[count - 1] - sorted[0]) / sorted[0] * 100 : 0;
-}
-
-static void print_row(const struct row *row, const struct measured *ours,
-                      const struct measured *limit, int64_t rounds)
-{
-    double ratios[ROUNDS_MAX], ratio;
-    const char *verdict = "";
-
-    for (int64_t i = 0; i < rounds; i++)
-        ratios[i] = row->by_cpu ? ours->cpu_us[i] / (limit->cpu_us[i] > 0 ? limit->cpu_us[i] : 1)
-                                : ours->per_second[i] /
-                                      (limit->per_second[i] > 0 ? limit->per_second[i] : 1);
-    ratio = median(ratios, rounds);
-    if (row->aim > 0)
-        verdict = (row->by_cpu ? ratio <= row->aim : ratio >= row->aim) ? "met" : "MISSED";
-    fprintf(stdout, "%-23s %9.0f %5.0f%% %8.2f %8.2f %8.0f  %-16s %9.0f %6.2f %s", row->name,
-            median(ours->per_second, rounds), spread(ours->per_second, rounds),
-            median(ours->p50_ms, rounds), median(ours->p99_ms, rounds),
-            median(ours->cpu_us, rounds), row->limit_name, median(limit->per_second, rounds), ratio,
-            row->by_cpu ? "cpu " : "rate");
-    if (row->aim > 0)
-        fprintf(stdout, " %s%.2f %s", row->by_cpu ? "<=" : ">=", row->aim, verdict);
-    if (ours->failed > 0)
-        fprintf(stdout, "  (%" PRId64 " failed)", ours->failed);
-    fputc('\n', stdout);
-    fflush(stdout);
-}
-
-static void run_row(struct bench *bench, const struct row *row, const struct options *options,
-                    pid_t nginx)
-{
-    const int64_t *port = (const int64_t *)((const char *)bench + row->port_offset);
-    struct measured ours = {0}, limit = {0};
-
-    for (int64_t round = 0; round < options->rounds; round++) {
-        struct load load = {.threads = row->threads,
-                            .duration_ms = options->seconds * 1000,
-                            .plan = &bench,
-                            .begin = row->begin,
-                            .work = row->work,
-                            .end = row->end,
-                            .pids = {listener_of((int)*port)}};
-        struct load bare = {.threads = row->threads,
-                            .duration_ms = options->seconds * 1000,
-                            .plan = &bench,
-                            .begin = row->limit_begin,
-                            .work = row->limit_work,
-                            .end = row->limit_end,
-                            .pids = {row->limit_is_nginx ? nginx : -1}};
-        struct load_result result;
-
-        if (row->needs_supply && !bench_supply(bench, (size_t)options->seconds * 3000))
-            fputs("bench: too few tickets could be made\n", stderr);
-        result = load_run(&load);
-        note(&ours, round, &result);
-        result = load_run(&bare);
-        note(&limit, round, &result);
-    }
-    print_row(row, &ours, &limit, options->rounds);
-}
-
 static void print_delay(struct bench *bench, const char *name, const char *aim,
                         size_t (*measure)(struct bench *bench, double *samples, size_t most),
                         size_t most)
@@ -267,46 +176,34 @@ static void print_delay(struct bench *bench, const char *name, const char *aim,
     fflush(stdout);
 }
 
-static void print_memory(const struct bench *bench, const char *when)
-{
-    fprintf(stdout,
-            "resident MB, %-24s auth %.1f  tickets %.1f  orders %.1f  payments %.1f  "
-            "expiration %.1f\n",
-            when, resident_mb(listener_of((int)bench->auth_port)),
-            resident_mb(listener_of((int)bench->tickets_port)),
-            resident_mb(listener_of((int)bench->orders_port)),
-            resident_mb(listener_of((int)bench->payments_port)),
-            resident_mb(listener_of((int)bench->expiration_port)));
-}
-
 static int run(struct target *target, pid_t nginx)
 {
     struct bench *bench = &target->bench;
 
-    print_memory(bench, "as found:");
+    memory_print_idle(bench);
     if (!bench_prepare(bench)) {
         fputs("bench: the stack does not serve; start it with: RATE_LIMITS=off make up\n", stderr);
         return 1;
     }
-    fprintf(stdout, "\n%-23s %9s %6s %8s %8s %8s  %-16s %9s %6s\n", "", "per s", "spread", "p50 ms",
-            "p99 ms", "CPU us", "limit", "per s", "ratio");
-    for (size_t i = 0; i < bench_row_count; i++)
-        run_row(bench, &bench_rows[i], &target->options, nginx);
-    fputc('\n', stdout);
+    table_print(bench, &target->options, nginx);
+    if (target->options.only[0] != '\0')
+        return 0;
+    publish_print(bench, target->options.seconds);
+    table_wait_quiet(bench);
     print_delay(bench, "commit to copy in another service", "p50 <= 3, p99 <= 15",
                 measure_propagation, 300);
     if (!bench_supply(bench, 100))
         return 1;
     print_delay(bench, "due to ticket free again", "p99 <= 40", measure_expiry, 60);
     print_delay(bench, "process start to ready", "p50 <= 40", measure_start, 10);
-    print_memory(bench, "after all of this:");
+    memory_print_busy(bench);
     return 0;
 }
 
 int main(void)
 {
     struct target target = {0};
-    cleanup(writer_release) struct writer problems;
+    cleanup(writer_release) struct writer problems = {0};
     pid_t nginx;
     int code;
 

@@ -10,11 +10,13 @@
 #include "tests/bench/load.h"
 #include "tests/bench/wire.h"
 
-#define BENCH_TICKETS_MAX 100000
+#define BENCH_TICKETS_MAX 200000
+#define BENCH_ROUNDS_MAX  9
 
 struct bench {
     const char *mongo_uri, *nats_url, *redis_url, *jwt_key, *password, *email;
     int64_t auth_port, tickets_port, orders_port, payments_port, expiration_port;
+    int64_t mongo_port, nats_port, redis_port, stripe_port;
     struct session_config session;
     struct store *tickets, *orders, *scratch;
     char ticket_id[ID_BYTES]; /* one that is read again and again */
@@ -37,13 +39,29 @@ struct row {
     void (*limit_end)(struct load_worker *worker);
     size_t port_offset;  /* of the service whose CPU counts, in struct bench */
     bool limit_is_nginx; /* then nginx's CPU counts for the limit; else the bench's own */
-    bool needs_supply;   /* uses up tickets */
+    int64_t supply;      /* tickets that it uses up in a second, at most */
     bool by_cpu;         /* the ratio is of CPU, and shall be at most `aim`; else of throughput */
     double aim;          /* 0: none */
+    double aim_per_second;
 };
 
 extern const struct row bench_rows[];
 extern const size_t bench_row_count;
+
+struct options {
+    int64_t rounds, seconds;
+    const char *only; /* rows whose name holds this; "" for all */
+};
+
+/* Measure all rows and print the table; nginx is the pid of the one for the limits. */
+void table_print(struct bench *bench, const struct options *options, pid_t nginx);
+
+/* Wait until nothing of what ran before is still being worked on. */
+void table_wait_quiet(const struct bench *bench);
+
+/* Print resident memory: as it is now, and while each serves 64 connections. */
+void memory_print_idle(const struct bench *bench);
+void memory_print_busy(struct bench *bench);
 
 /* Make what the rows need: a session, tickets. False: the stack is not as it should be. */
 bool bench_prepare(struct bench *bench);
@@ -69,6 +87,17 @@ void return_end(struct load_worker *worker);
 size_t measure_propagation(struct bench *bench, double *samples, size_t most);
 size_t measure_expiry(struct bench *bench, double *samples, size_t most);
 size_t measure_start(struct bench *bench, double *samples, size_t most);
+
+/* Print how fast events leave: our relay, and nats.c alone, into a stream of the bench's own. */
+void publish_print(struct bench *bench, int64_t seconds);
+
+/* A loopback port that nobody listens on. */
+int free_port(void);
+
+/* An operation of each row, where others need it too. */
+bool begin_tickets(struct load_worker *worker);
+bool work_create_ticket(struct load_worker *worker);
+void client_end(struct load_worker *worker);
 
 /* nginx with one location, on a free port; its worker's pid. */
 pid_t return_start(struct bench *bench);

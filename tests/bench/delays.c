@@ -146,7 +146,7 @@ size_t measure_start(struct bench *bench, double *samples, size_t most)
     size_t count = 0;
 
     for (size_t i = 0; i < most; i++) {
-        int port = 31000 + (int)(getpid() % 900) * 30 % 27000 + (int)i;
+        int port = free_port();
         struct wire *wire = wire_new(port);
         int64_t before_us = instant_monotonic_us();
         int64_t until_ms = instant_monotonic() + PATIENCE_MS;

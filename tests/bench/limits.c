@@ -7,11 +7,13 @@
 
 #include "common/log.h"
 
+#include <netinet/in.h>
 #include <signal.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -51,6 +53,7 @@ static int count_document(void *context, const bson_t *document)
     return 0;
 }
 
+/* As tickets/search.c asks for the first page. */
 bool raw_list(struct load_worker *worker)
 {
     struct bench *bench = worker->state;
@@ -58,7 +61,10 @@ bool raw_list(struct load_worker *worker)
     int count = 0, r;
 
     BSON_APPEND_UTF8(&filter, "status", "available");
-    options = BCON_NEW("sort", "{", "_id", BCON_INT32(-1), "}", "limit", BCON_INT64(21));
+    options = BCON_NEW("sort", "{", "createdAt", BCON_INT32(-1), "_id", BCON_INT32(-1), "}",
+                       "limit", BCON_INT64(21), "projection", "{", "version", BCON_INT32(1),
+                       "title", BCON_INT32(1), "priceCents", BCON_INT32(1), "userId", BCON_INT32(1),
+                       "status", BCON_INT32(1), "createdAt", BCON_INT32(1), "}");
     r = store_each(bench->tickets, "tickets", &filter, options, count_document, &count);
     bson_destroy(&filter);
     bson_destroy(options);
@@ -113,6 +119,19 @@ void return_end(struct load_worker *worker)
     wire_free(worker->state);
 }
 
+int free_port(void)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t length = sizeof(address);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), port = 0;
+
+    if (bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0 &&
+        getsockname(fd, (struct sockaddr *)&address, &length) == 0)
+        port = ntohs(address.sin_port);
+    close(fd);
+    return port;
+}
+
 pid_t return_start(struct bench *bench)
 {
     char path[64], text[1024];
@@ -121,7 +140,7 @@ pid_t return_start(struct bench *bench)
     FILE *file;
     pid_t pid;
 
-    bench->return_port = 20000 + (int)(getpid() % 10000);
+    bench->return_port = free_port();
     snprintf(path, sizeof(path), "/tmp/ticketing-bench-%d.conf", getpid());
     snprintf(text, sizeof(text),
              "daemon off; master_process off; pid /tmp/ticketing-bench-%d.pid; error_log stderr "

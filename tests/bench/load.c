@@ -62,7 +62,7 @@ static void *run(void *context)
     return NULL;
 }
 
-static double cpu_ms(pid_t pid)
+double cpu_ms(pid_t pid)
 {
     char path[64], line[1024];
     unsigned long user = 0, system = 0;
@@ -79,13 +79,10 @@ static double cpu_ms(pid_t pid)
     return (double)(user + system) * 1000 / (double)sysconf(_SC_CLK_TCK);
 }
 
-static double cpu_of_all(const struct load *load)
+static void cpu_of_each(const struct load *load, double ret_ms[LOAD_PIDS_MAX])
 {
-    double sum = 0;
-
-    for (int i = 0; i < LOAD_PIDS_MAX && load->pids[i] != 0; i++)
-        sum += cpu_ms(load->pids[i]);
-    return sum;
+    for (int i = 0; i < LOAD_PIDS_MAX; i++)
+        ret_ms[i] = load->pids[i] != 0 ? cpu_ms(load->pids[i]) : 0;
 }
 
 static int compare_doubles(const void *left, const void *right)
@@ -134,9 +131,10 @@ struct load_result load_run(const struct load *load)
     struct timespec duration = {.tv_sec = load->duration_ms / 1000,
                                 .tv_nsec = (load->duration_ms % 1000) * 1000000};
     atomic_bool stop = false;
-    double cpu_before_ms = cpu_of_all(load);
+    double before_ms[LOAD_PIDS_MAX], after_ms[LOAD_PIDS_MAX];
     int64_t before_us = instant_monotonic_us();
 
+    cpu_of_each(load, before_ms);
     for (int i = 0; i < load->threads; i++) {
         runners[i].load = load;
         runners[i].worker = (struct load_worker){.number = i, .plan = load->plan};
@@ -144,14 +142,16 @@ struct load_result load_run(const struct load *load)
         pthread_create(&runners[i].thread, NULL, run, &runners[i]);
     }
     nanosleep(&duration, NULL);
+    result.resident_mb = resident_mb(load->pids[0]);
     atomic_store(&stop, true);
     for (int i = 0; i < load->threads; i++)
         pthread_join(runners[i].thread, NULL);
 
     collect(runners, load->threads, &result);
     result.per_second = (double)result.done * 1e6 / (double)(instant_monotonic_us() - before_us);
-    if (result.done > 0)
-        result.cpu_us = (cpu_of_all(load) - cpu_before_ms) * 1000 / (double)result.done;
+    cpu_of_each(load, after_ms);
+    for (int i = 0; i < LOAD_PIDS_MAX && result.done > 0; i++)
+        result.cpu_us[i] = (after_ms[i] - before_ms[i]) * 1000 / (double)result.done;
     free(runners);
     return result;
 }
@@ -183,8 +183,8 @@ static unsigned long listening_inode(int port)
         unsigned int local, state;
         unsigned long found;
 
-        if (sscanf(line, " %*d: %*x:%x %*x:%*x %x %*s %*s %*s %*s %lu", &local, &state, &found) ==
-                3 &&
+        if (sscanf(line, " %*d: %*x:%x %*x:%*x %x %*s %*s %*s %*s %*s %lu", &local, &state,
+                   &found) == 3 &&
             (int)local == port && state == 10)
             inode = found;
     }

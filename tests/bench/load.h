@@ -6,7 +6,8 @@
  *
  * Each of `threads` threads does one operation after the other until the time is up. The latency of
  * each is kept, so that percentiles are exact; a failed operation counts as a failure and not as
- * work. CPU time is read from /proc for the processes named, before and after.
+ * work. CPU time is read from /proc for the processes named, before and after; the first of them is
+ * the one measured, and its memory is read while all threads are at work.
  */
 
 #include <stdbool.h>
@@ -15,7 +16,7 @@
 #include <sys/types.h>
 
 #define LOAD_THREADS_MAX 128
-#define LOAD_PIDS_MAX    8
+#define LOAD_PIDS_MAX    12
 
 /* One thread's own state; made on its thread. */
 struct load_worker {
@@ -31,14 +32,15 @@ struct load {
     bool (*begin)(struct load_worker *worker); /* false: this thread cannot work */
     bool (*work)(struct load_worker *worker);  /* one operation */
     void (*end)(struct load_worker *worker);
-    pid_t pids[LOAD_PIDS_MAX]; /* whose CPU time counts; 0 ends the list; own: -1 */
+    pid_t pids[LOAD_PIDS_MAX]; /* whose CPU time counts; 0: nobody; -1: the bench itself */
 };
 
 struct load_result {
     int64_t done, failed;
     double per_second;
     double p50_ms, p99_ms;
-    double cpu_us; /* for each operation, over all of `pids` */
+    double cpu_us[LOAD_PIDS_MAX]; /* for each operation, as in `pids` */
+    double resident_mb;           /* of pids[0] */
 };
 
 struct load_result load_run(const struct load *load);
@@ -51,5 +53,8 @@ double resident_mb(pid_t pid);
 
 /* Who listens on a loopback port; 0: nobody. */
 pid_t listener_of(int port);
+
+/* Milliseconds of CPU time that a process has used; -1: this one. */
+double cpu_ms(pid_t pid);
 
 #endif

@@ -9,8 +9,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define ORDERS_A_PERSON 9 /* below MAX_LIVE_ORDERS */
+#define LOOKS_MAX       200
 
 /* A thread's client: connections, and who it is. */
 struct client {
@@ -33,7 +35,7 @@ static bool client_begin(struct load_worker *worker, int64_t port)
     return true;
 }
 
-static void client_end(struct load_worker *worker)
+void client_end(struct load_worker *worker)
 {
     struct client *client = worker->state;
 
@@ -53,7 +55,7 @@ static bool begin_auth(struct load_worker *worker)
     return client_begin(worker, bench_of(worker)->auth_port);
 }
 
-static bool begin_tickets(struct load_worker *worker)
+bool begin_tickets(struct load_worker *worker)
 {
     return client_begin(worker, bench_of(worker)->tickets_port);
 }
@@ -103,7 +105,7 @@ static bool work_sign_in(struct load_worker *worker)
            client->wire->status == 200;
 }
 
-static bool work_create_ticket(struct load_worker *worker)
+bool work_create_ticket(struct load_worker *worker)
 {
     struct client *client = worker->state;
 
@@ -140,33 +142,47 @@ static bool work_create_order(struct load_worker *worker)
     return order_next(worker->state, id);
 }
 
-/* Order, pay (payments may not have heard of the order yet) and wait until it is complete. */
-static bool work_purchase(struct load_worker *worker)
+/* How long a client waits before it looks again: a person's browser would look less often still,
+ * and each look costs what is measured. */
+static void wait_before_look(int looks)
 {
-    struct client *client = worker->state;
-    char id[ID_BYTES], body[128], path[64], status[32];
-    struct timespec moment = {.tv_nsec = 2000000};
+    struct timespec moment = {.tv_nsec = (looks < 2 ? 20 : looks < 4 ? 50 : 100) * 1000000L};
 
-    if (!order_next(client, id))
-        return false;
-    snprintf(body, sizeof(body), "{\"orderId\":\"%s\",\"token\":\"pm_card_visa\"}", id);
-    for (int i = 0; i < 1000; i++) {
+    nanosleep(&moment, NULL);
+}
+
+/* Ask for the payment; payments may not have heard of the order yet (404). */
+static bool pay(struct client *client, const char *order_id)
+{
+    char body[128];
+
+    snprintf(body, sizeof(body), "{\"orderId\":\"%s\",\"token\":\"pm_card_visa\"}", order_id);
+    for (int i = 0; i < LOOKS_MAX; i++) {
         if (!wire_ask(client->payments, "POST", "/api/payments", client->cookie, body))
             return false;
         if (client->payments->status != 404)
             break;
-        nanosleep(&moment, NULL);
+        wait_before_look(i);
     }
-    if (client->payments->status != 201)
+    return client->payments->status == 201;
+}
+
+/* Order, pay, and wait until the order is complete. */
+static bool work_purchase(struct load_worker *worker)
+{
+    struct client *client = worker->state;
+    char id[ID_BYTES], path[64], status[32];
+
+    if (!order_next(client, id) || !pay(client, id))
         return false;
     snprintf(path, sizeof(path), "/api/orders/%s", id);
-    for (int i = 0; i < 1000; i++) {
+    for (int i = 0; i < LOOKS_MAX; i++) {
         if (!get_ok(client, path))
             return false;
         wire_member(client->wire, "status", status, sizeof(status));
         if (strcmp(status, "complete") == 0)
             return true;
-        nanosleep(&moment, NULL);
+        wait_before_look(i);
     }
     return false;
 }
@@ -197,11 +213,11 @@ const struct row bench_rows[] = {
      .begin = begin_tickets, .work = work_create_ticket, .end = client_end,
      .limit_begin = raw_begin, .limit_work = raw_insert, .limit_end = raw_end,
      .port_offset = offsetof(struct bench, tickets_port)},
-    {.name = "create order", .limit_name = "bare insert", .threads = 32, .needs_supply = true,
+    {.name = "create order", .limit_name = "bare insert", .threads = 32, .supply = 2000,
      .begin = begin_orders, .work = work_create_order, .end = client_end,
      .limit_begin = raw_begin, .limit_work = raw_insert, .limit_end = raw_end,
      .port_offset = offsetof(struct bench, orders_port), .aim = 0.7},
-    {.name = "whole purchase", .limit_name = "bare insert", .threads = 32, .needs_supply = true,
+    {.name = "whole purchase", .limit_name = "bare insert", .threads = 32, .supply = 500, .aim_per_second = 150,
      .begin = begin_orders, .work = work_purchase, .end = client_end,
      .limit_begin = raw_begin, .limit_work = raw_insert, .limit_end = raw_end,
      .port_offset = offsetof(struct bench, orders_port)},

@@ -19,7 +19,7 @@ static const struct store_index indexes[] = {
 
 struct stage given_stage(void)
 {
-    cleanup(writer_release) struct writer problems;
+    cleanup(writer_release) struct writer problems = {0};
     struct stage stage = {.store = given_store(), .bus = given_bus("tickets")};
 
     writer_init(&problems);
@@ -101,7 +101,7 @@ void stage_crash(struct stage *stage, const char *id, int64_t waiting, int64_t r
     BSON_APPEND_ARRAY_BEGIN(&document, "outbox", &events);
     for (int64_t version = 0; version < waiting; version++) {
         struct event event = stage_event(id, version);
-        cleanup(writer_release) struct writer body;
+        cleanup(writer_release) struct writer body = {0};
         char key[8];
 
         writer_init(&body);

@@ -88,7 +88,7 @@ Test(http, requests_are_counted_by_route_and_status)
 {
     struct app app;
     struct http_server *server = given_app(&app, with_metrics);
-    cleanup(writer_release) struct writer out;
+    cleanup(writer_release) struct writer out = {0};
     cleanup(forget) struct heard shown = call(server, "GET", THING, "", NULL);
     cleanup(forget) struct heard unknown = call(server, "GET", "/../etc/passwd", "", NULL);
 

@@ -33,7 +33,7 @@ TestSuite(input, .fini = finish);
 /* The errors so far are exactly `expected`: "field: message; …". */
 static void expect_errors(const char *expected)
 {
-    cleanup(writer_release) struct writer out;
+    cleanup(writer_release) struct writer out = {0};
     char got[1024] = "";
     const json_t *entry;
     json_t *json;

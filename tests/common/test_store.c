@@ -260,7 +260,7 @@ Test(store, one_bulk_gives_each_change_its_own_result)
 
 Test(store, an_index_is_made_once_and_kept)
 {
-    cleanup(writer_release) struct writer problems;
+    cleanup(writer_release) struct writer problems = {0};
     struct store *store = given_store();
 
     writer_init(&problems);
@@ -272,7 +272,7 @@ Test(store, an_index_is_made_once_and_kept)
 Test(store, an_index_that_differs_is_one_line)
 {
     struct store_index other = email_index;
-    cleanup(writer_release) struct writer problems;
+    cleanup(writer_release) struct writer problems = {0};
     struct store *store = given_store();
 
     writer_init(&problems);
@@ -288,7 +288,7 @@ Test(store, an_index_that_differs_is_one_line)
 
 Test(store, data_that_break_an_index_are_a_problem_not_a_crash)
 {
-    cleanup(writer_release) struct writer problems;
+    cleanup(writer_release) struct writer problems = {0};
     struct store *store = given_store();
 
     writer_init(&problems);

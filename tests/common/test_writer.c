@@ -29,7 +29,7 @@ static const struct { const char *value, *json; } text_rows[] = {
 
 Test(writer, commas_stand_between_members_only)
 {
-    cleanup(writer_release) struct writer out;
+    cleanup(writer_release) struct writer out = {0};
 
     writer_init(&out);
     write_object_begin(&out, NULL);

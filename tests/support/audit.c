@@ -9,6 +9,7 @@
 #include "tests/support/audit.h"
 
 #include "common/memory.h"
+#include "tests/support/operator.h"
 #include "tests/support/process.h"
 
 #include <mongoc/mongoc.h>
@@ -201,7 +202,7 @@ static bool owner_has_said_all(const struct look *look, size_t i)
                             json_object_size(versions));
         json_object_foreach(versions, version, times)
         {
-            if (atoll(version) > version_of(document))
+            if (strtoll(version, NULL, 10) > version_of(document))
                 return disagree("%s %s never had version %s, but it was said",
                                 collections[i].collection, id, version);
             if (json_integer_value(times) != 1 && !delivered_again)
@@ -350,6 +351,8 @@ static bool all_is_well(void *context)
 void expect_all_is_well(void)
 {
     eventually(all_is_well, NULL, AGREE_MS, problem);
+    /* The auditor that we ship has to come to the same verdict. */
+    cr_assert_eq(ticketctl("audit", "--wait", "20"), 0, "%s", ticketctl_said());
 }
 
 struct version_wanted {

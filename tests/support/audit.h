@@ -10,6 +10,9 @@
 /* The mongod of this story's system. */
 const char *system_mongo(void);
 
+/* What the services are started with, "NAME=value"; NULL-terminated. */
+const char *const *system_environment(void);
+
 /* A service's collection: {id: document as relaxed extended JSON}, or NULL where the store is away.
  * Caller frees. */
 json_t *read_collection(const char *service, const char *collection);

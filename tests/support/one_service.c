@@ -67,20 +67,6 @@ static void prepare_once(void)
     atexit(release_all);
 }
 
-/* build/<flavour>/bin/<name>, seen from build/<flavour>/suites/<suite>, which is this program. */
-static void find_binary(const char *name, char *ret_path, size_t size)
-{
-    char self[512];
-    ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
-
-    cr_assert_gt(length, 0, "cannot find this program");
-    self[length] = '\0';
-    for (int up = 0; up < 2; up++)
-        *strrchr(self, '/') = '\0';
-    snprintf(ret_path, size, "%s/bin/%s", self, name);
-    cr_assert_eq(access(ret_path, X_OK), 0, "%s is not built", ret_path);
-}
-
 static char *read_file(const char *path)
 {
     struct writer text;
@@ -112,7 +98,7 @@ static pid_t start(const char *name, const char *const *env, int port, const cha
     size_t count = 0;
 
     prepare_once();
-    find_binary(name, path, sizeof(path));
+    find_built(name, path, sizeof(path));
     snprintf(mongo, sizeof(mongo), "MONGO_URI=%s", given_mongo());
     snprintf(database, sizeof(database), "MONGO_DATABASE=%s", given_database());
     snprintf(nats, sizeof(nats), "NATS_URL=%s", given_nats());
@@ -376,7 +362,7 @@ void deliver(const struct event *event)
 {
     static atomic_int published; /* static: it outlives a test that gives up waiting */
     static unsigned long messages;
-    cleanup(writer_release) struct writer body;
+    cleanup(writer_release) struct writer body = {0};
     char id[EVENT_ID_BYTES + 32];
     struct bus_message message;
 

@@ -329,3 +329,16 @@ void eventually(bool (*condition)(void *context), void *context, int64_t timeout
         pause_ms = pause_ms < 16 ? pause_ms * 2 : 20;
     }
 }
+
+void find_built(const char *name, char *ret_path, size_t size)
+{
+    char self[512];
+    ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+    cr_assert_gt(length, 0, "cannot find this program");
+    self[length] = '\0';
+    for (int up = 0; up < 2; up++)
+        *strrchr(self, '/') = '\0';
+    snprintf(ret_path, size, "%s/bin/%s", self, name);
+    cr_assert_eq(access(ret_path, X_OK), 0, "%s is not built", ret_path);
+}

@@ -32,6 +32,10 @@ bool port_is_ready(int port);
 /* Show a log on standard error, where the test's report goes. */
 void print_file(const char *path);
 
+/* Our own program, built beside this one: build/<flavour>/bin/<name>, seen from
+ * build/<flavour>/suites/<suite>, which is this program. */
+void find_built(const char *name, char *ret_path, size_t size);
+
 /* A program: what the environment variable names, else .local/bin/<name>, else from PATH. */
 const char *find_program(const char *variable, const char *name);
 

@@ -80,7 +80,7 @@ static size_t collect(char *data, size_t size, size_t count, void *context)
 static json_t *ask_fake(const char *path, const char *body)
 {
     cleanup(freep) char *url = xasprintf("%s%s", fake_base, path);
-    cleanup(writer_release) struct writer reply;
+    cleanup(writer_release) struct writer reply = {0};
     CURL *curl = curl_easy_init();
     json_t *json;
 

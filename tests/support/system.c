@@ -107,9 +107,15 @@ static void make_environment(void)
     add_environment("ADMIN_EMAIL=admin@example.com");
     add_environment("ADMIN_PASSWORD=admin password");
     add_environment("RATE_LIMITS=%s", chosen.rate_limits ? "on" : "off");
+    add_environment("RESOLVE_SECONDS=5"); /* a killed settler is made good within a story */
     add_environment("HTTP_WORKERS=8");
     add_environment("LISTENER_WORKERS=4");
     add_environment("LOG_LEVEL=info");
+}
+
+const char *const *system_environment(void)
+{
+    return environment;
 }
 
 static const char *log_of(const char *name, int number)
@@ -120,20 +126,6 @@ static const char *log_of(const char *name, int number)
     return path;
 }
 
-/* build/<flavour>/bin/<name>, seen from build/<flavour>/suites/stories, which is this program. */
-static void find_binary(const char *name, char *ret_path, size_t size)
-{
-    char self[256];
-    ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
-
-    cr_assert_gt(length, 0, "cannot find this program");
-    self[length] = '\0';
-    for (int up = 0; up < 2; up++)
-        *strrchr(self, '/') = '\0';
-    snprintf(ret_path, size, "%s/bin/%s", self, name);
-    cr_assert_eq(access(ret_path, X_OK), 0, "%s is not built", ret_path);
-}
-
 static void spawn_service(size_t service, int number)
 {
     struct instance *instance = &services[service].instances[number];
@@ -142,7 +134,7 @@ static void spawn_service(size_t service, int number)
     const char *env[ARRAY_LENGTH(environment) + 3] = {port, database, name};
 
     cr_assert_eq(instance->pid, 0, "%s runs", services[service].name);
-    find_binary(services[service].name, path, sizeof(path));
+    find_built(services[service].name, path, sizeof(path));
     snprintf(port, sizeof(port), "PORT=%d", instance->port);
     snprintf(database, sizeof(database), "MONGO_DATABASE=%s", services[service].database);
     snprintf(name, sizeof(name), "INSTANCE=%d", number);

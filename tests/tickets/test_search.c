@@ -39,7 +39,7 @@ static void collect_title(void *context, const struct ticket *ticket)
 static const char *titles(const struct search *search, char **ret_next)
 {
     static char text[4096];
-    cleanup(writer_release) struct writer out;
+    cleanup(writer_release) struct writer out = {0};
     char *next = NULL;
 
     writer_init(&out);
@@ -92,7 +92,7 @@ Test(search, pages_show_each_ticket_once_in_every_sort)
     }
     for (int sort = 0; sort < SEARCH_SORT_COUNT; sort++) {
         struct search search = {.sort = (enum search_sort)sort, .limit = 5};
-        cleanup(writer_release) struct writer all;
+        cleanup(writer_release) struct writer all = {0};
         char *after = NULL, *next = NULL;
         int pages = 0;
         const char *whole;

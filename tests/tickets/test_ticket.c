@@ -166,7 +166,7 @@ Test(ticket, json_shows_the_order_only_where_there_is_one)
 {
     const struct ticket available = given_ticket(TICKET_AVAILABLE, "");
     const struct ticket reserved = given_ticket(TICKET_RESERVED, ORDER);
-    cleanup(writer_release) struct writer out;
+    cleanup(writer_release) struct writer out = {0};
 
     writer_init(&out);
     ticket_to_json(&available, NULL, &out);
