@@ -3,94 +3,12 @@
  * every call, and what the ledger says afterwards.
  */
 
-#include "tests/support/one_service.h"
-#include "tests/support/stripes.h"
+#include "tests/payments/till.h"
 
 #include <pthread.h>
 #include <string.h>
 
-#define BUYER       "aaaaaaaaaaaaaaaaaaaaaaaa"
-#define OTHER       "bbbbbbbbbbbbbbbbbbbbbbbb"
 #define PATIENCE_MS 20000
-
-static void given_payments(const char *base)
-{
-    static char url[128];
-    const char *env[] = {url, "STRIPE_KEY=sk_test_x", "STRIPE_WEBHOOK_SECRET=whsec_x",
-                         "RESOLVE_SECONDS=1", NULL};
-
-    snprintf(url, sizeof(url), "STRIPE_API_BASE=%s", base);
-    given_one_service("payments", env);
-    sign_as(BUYER, ROLE_USER);
-}
-
-static struct event order_event(const char *id, enum event_type type, int64_t version,
-                                enum order_status status)
-{
-    struct event event;
-
-    event_init(&event, type, id, version);
-    event.order.status = status;
-    event.order.expires_at_ms = instant_now() + 900000;
-    text_copy(event.order.user_id, ID_BYTES, BUYER);
-    text_copy(event.order.ticket.id, ID_BYTES, "cccccccccccccccccccccccc");
-    text_copy(event.order.ticket.title, TITLE_BYTES, "Opera");
-    event.order.ticket.price_cents = 4250;
-    text_copy(event.order.cause, sizeof(event.order.cause),
-              status == ORDER_CANCELLED ? "buyer-cancelled" : "");
-    return event;
-}
-
-static const char *copy_filter(const char *id, int64_t version)
-{
-    static char filter[128];
-
-    snprintf(filter, sizeof(filter), "{\"_id\":{\"$oid\":\"%s\"},\"version\":%d}", id,
-             (int)version);
-    return filter;
-}
-
-static void deliver_and_await(const struct event *event)
-{
-    deliver(event);
-    bson_destroy(await_document("orders", copy_filter(event->aggregate_id, event->version)));
-}
-
-/* An order that payments has heard of; its id. */
-static const char *given_order(void)
-{
-    static char id[ID_BYTES];
-    struct event event;
-
-    store_new_id(id);
-    event = order_event(id, EVENT_ORDER_CREATED, 0, ORDER_CREATED);
-    deliver_and_await(&event);
-    return id;
-}
-
-static const struct answer *pay(const char *order, const char *token)
-{
-    static char body[256];
-
-    snprintf(body, sizeof(body), "{\"orderId\":\"%s\",\"token\":\"%s\"}", order, token);
-    return ask("POST", "/api/payments", body);
-}
-
-static void end_order(const char *id, enum event_type type, enum order_status status)
-{
-    struct event event = order_event(id, type, 1, status);
-
-    deliver(&event);
-}
-
-static bson_t *await_payment(const char *order, const char *status)
-{
-    char filter[160];
-
-    snprintf(filter, sizeof(filter), "{\"orderId\":{\"$oid\":\"%s\"},\"status\":\"%s\"}", order,
-             status);
-    return await_document("payments", filter);
-}
 
 Test(payments_routes, the_card_is_authorised_and_captured_once_the_order_is_complete)
 {
@@ -98,8 +16,8 @@ Test(payments_routes, the_card_is_authorised_and_captured_once_the_order_is_comp
     const char *order, *id;
 
     given_payments(given_fake_stripe());
-    order = given_order();
-    answer = pay(order, "tok_visa");
+    order = known_order();
+    answer = pay_with(order, "tok_visa");
     expect_status(answer, 201);
     cr_expect_str_eq(answer_text(answer, "status"), "authorized");
     cr_expect_str_eq(answer_text(answer, "orderId"), order);
@@ -114,7 +32,7 @@ Test(payments_routes, the_card_is_authorised_and_captured_once_the_order_is_comp
     cr_expect_eq(stripe_ledger(order).taken, 1);
     cr_expect_eq(stripe_ledger(order).captured, 1);
 
-    answer = pay(order, "tok_visa");
+    answer = pay_with(order, "tok_visa");
     expect_status(answer, 200);
     cr_expect_str_eq(answer_text(answer, "id"), id);
     cr_expect_str_eq(answer_text(answer, "status"), "captured");
@@ -126,13 +44,13 @@ Test(payments_routes, what_is_held_for_a_lost_order_is_given_back)
     const char *order;
 
     given_payments(given_fake_stripe());
-    order = given_order();
-    expect_status(pay(order, "pm_card_visa"), 201);
+    order = known_order();
+    expect_status(pay_with(order, "pm_card_visa"), 201);
     end_order(order, EVENT_ORDER_CANCELLED, ORDER_CANCELLED);
     bson_destroy(await_payment(order, "voided"));
     cr_expect_eq(stripe_ledger(order).held, 0);
     cr_expect_eq(stripe_ledger(order).captured, 0);
-    expect_refusal(pay(order, "pm_card_visa"), 400, NULL, "Cannot pay for a cancelled order");
+    expect_refusal(pay_with(order, "pm_card_visa"), 400, NULL, "Cannot pay for a cancelled order");
 }
 
 Test(payments_routes, a_declined_card_fails_and_another_one_may_be_tried)
@@ -141,10 +59,10 @@ Test(payments_routes, a_declined_card_fails_and_another_one_may_be_tried)
     const char *order, *id;
 
     given_payments(given_fake_stripe());
-    order = given_order();
-    expect_refusal(pay(order, "tok_chargeDeclined"), 400, NULL, "Your card was declined.");
+    order = known_order();
+    expect_refusal(pay_with(order, "tok_chargeDeclined"), 400, NULL, "Your card was declined.");
     bson_destroy(await_payment(order, "failed"));
-    answer = pay(order, "tok_visa");
+    answer = pay_with(order, "tok_visa");
     expect_status(answer, 201);
     id = answer_text(answer, "id");
     end_order(order, EVENT_ORDER_COMPLETED, ORDER_COMPLETE);
@@ -159,32 +77,32 @@ Test(payments_routes, every_refusal_of_the_contract)
     char id[ID_BYTES];
 
     given_payments(given_fake_stripe());
-    order = given_order();
+    order = known_order();
 
     expect_refusal(ask("POST", "/api/payments", "{\"token\":\"tok_visa\"}"), 400, "orderId",
                    "OrderId must be provided");
     expect_refusal(ask("POST", "/api/payments", "{\"orderId\":\"x\",\"token\":\"t\"}"), 400,
                    "orderId", "Id must be 24 hexadecimal digits");
-    expect_refusal(pay(order, ""), 400, "token", "Token must be provided");
+    expect_refusal(pay_with(order, ""), 400, "token", "Token must be provided");
     expect_refusal(ask("POST", "/api/payments",
                        "{\"orderId\":\"dddddddddddddddddddddddd\",\"token\":{\"$gt\":\"\"}}"),
                    400, "token", "Token must be provided");
-    expect_refusal(pay("dddddddddddddddddddddddd", "tok_visa"), 404, NULL, "Not Found");
+    expect_refusal(pay_with("dddddddddddddddddddddddd", "tok_visa"), 404, NULL, "Not Found");
     sign_as(OTHER, ROLE_USER);
-    expect_refusal(pay(order, "tok_visa"), 401, NULL, "Not authorized");
+    expect_refusal(pay_with(order, "tok_visa"), 401, NULL, "Not authorized");
     sign_as(NULL, ROLE_USER);
-    expect_refusal(pay(order, "tok_visa"), 401, NULL, "Not authorized");
+    expect_refusal(pay_with(order, "tok_visa"), 401, NULL, "Not authorized");
     sign_as(BUYER, ROLE_USER);
 
     store_new_id(id);
     late = order_event(id, EVENT_ORDER_CREATED, 0, ORDER_CREATED);
     late.order.expires_at_ms = instant_now() - 1000;
     deliver_and_await(&late);
-    expect_refusal(pay(id, "tok_visa"), 400, NULL, "Order has expired");
+    expect_refusal(pay_with(id, "tok_visa"), 400, NULL, "Order has expired");
     late = order_event(id, EVENT_ORDER_CANCELLED, 1, ORDER_CANCELLED);
     text_copy(late.order.cause, sizeof(late.order.cause), "expired");
     deliver_and_await(&late);
-    expect_refusal(pay(id, "tok_visa"), 400, NULL, "Order has expired");
+    expect_refusal(pay_with(id, "tok_visa"), 400, NULL, "Order has expired");
     cr_expect_eq(stripe_ledger(id).intents, 0);
     expect_status(ask("GET", "/api/payments/webhook", NULL), 405);
 }
@@ -196,8 +114,8 @@ Test(payments_routes, a_payment_is_shown_to_its_buyer_only)
     const struct answer *answer;
 
     given_payments(given_fake_stripe());
-    order = given_order();
-    answer = pay(order, "tok_visa");
+    order = known_order();
+    answer = pay_with(order, "tok_visa");
     expect_status(answer, 201);
     snprintf(path, sizeof(path), "/api/payments/%s", answer_text(answer, "id"));
     answer = ask("GET", path, NULL);
@@ -212,14 +130,14 @@ Test(payments_routes, a_payment_is_shown_to_its_buyer_only)
 /* One fault at one call of a purchase, then the buyer asks again until it is paid. */
 static void pay_through(const char *call, const char *fault)
 {
-    const char *order = given_order();
+    const char *order = known_order();
     int64_t until_ms = instant_monotonic() + PATIENCE_MS;
     const struct answer *answer;
     struct stripe_ledger ledger;
 
     stripe_fault(call, fault, 1);
     do {
-        answer = pay(order, "pm_card_visa");
+        answer = pay_with(order, "pm_card_visa");
         cr_assert(answer->status == 201 || answer->status == 200 || answer->status == 503,
                   "%s at %s: %d %s", fault, call, answer->status, answer->body);
         cr_assert_lt(instant_monotonic(), until_ms, "%s at %s never ends", fault, call);
@@ -250,13 +168,13 @@ Test(payments_routes, what_stripe_loses_of_a_lost_order_is_held_by_nobody)
 
     given_payments(given_fake_stripe());
     for (size_t f = 0; f < ARRAY_LENGTH(faults); f++) {
-        const char *order = given_order();
+        const char *order = known_order();
         const struct answer *answer;
 
         /* libcurl sends again, under the same key, where a kept connection dies: then it is 201 */
         stripe_fault("confirm", faults[f], 1);
         stripe_fault("cancel", faults[f], 1);
-        answer = pay(order, "pm_card_visa");
+        answer = pay_with(order, "pm_card_visa");
         cr_assert(answer->status == 503 || answer->status == 201, "%d %s", answer->status,
                   answer->body);
         end_order(order, EVENT_ORDER_CANCELLED, ORDER_CANCELLED);
@@ -289,7 +207,7 @@ Test(payments_routes, many_clicks_at_once_are_one_charge)
     int made = 0;
 
     given_payments(given_fake_stripe());
-    order = given_order();
+    order = known_order();
     for (int i = 0; i < 8; i++) {
         text_copy(clicks[i].order, ID_BYTES, order);
         pthread_create(&threads[i], NULL, click, &clicks[i]);
@@ -309,13 +227,13 @@ Test(payments_routes, a_card_that_asks_for_its_owner_waits_and_goes_on)
     const char *order;
 
     given_payments(given_fake_stripe());
-    order = given_order();
-    answer = pay(order, "pm_card_authenticationRequired");
+    order = known_order();
+    answer = pay_with(order, "pm_card_authenticationRequired");
     expect_status(answer, 201);
     cr_expect_str_eq(answer_text(answer, "status"), "requires_action");
     cr_expect(answer_text(answer, "clientSecret") != NULL);
     await_event(EVENT_PAYMENT_STARTED, answer_text(answer, "id"), 1);
-    answer = pay(order, "pm_card_authenticationRequired");
+    answer = pay_with(order, "pm_card_authenticationRequired");
     expect_status(answer, 200);
     cr_expect_str_eq(answer_text(answer, "status"), "requires_action");
     cr_expect_eq(stripe_ledger(order).intents, 1);
@@ -326,10 +244,10 @@ Test(payments_routes, an_order_has_a_bounded_number_of_attempts)
     const char *order;
 
     given_payments(given_fake_stripe());
-    order = given_order();
+    order = known_order();
     for (int i = 0; i < 20; i++)
-        expect_status(pay(order, "tok_chargeDeclined"), 400);
-    expect_refusal(pay(order, "tok_visa"), 400, NULL, "Too many payment attempts");
+        expect_status(pay_with(order, "tok_chargeDeclined"), 400);
+    expect_refusal(pay_with(order, "tok_visa"), 400, NULL, "Too many payment attempts");
 }
 
 Test(payments_routes, localstripe_agrees_with_the_fake)
@@ -338,16 +256,17 @@ Test(payments_routes, localstripe_agrees_with_the_fake)
     const char *order;
 
     given_payments(given_localstripe());
-    order = given_order();
-    expect_refusal(pay(order, "pm_card_visa_chargeDeclined"), 400, NULL, "Your card was declined.");
-    expect_refusal(pay(order, "tok_chargeDeclined"), 400, NULL, "Your card was declined.");
-    answer = pay(order, "tok_visa");
+    order = known_order();
+    expect_refusal(pay_with(order, "pm_card_visa_chargeDeclined"), 400, NULL,
+                   "Your card was declined.");
+    expect_refusal(pay_with(order, "tok_chargeDeclined"), 400, NULL, "Your card was declined.");
+    answer = pay_with(order, "tok_visa");
     expect_status(answer, 201);
     end_order(order, EVENT_ORDER_COMPLETED, ORDER_COMPLETE);
     await_event(EVENT_PAYMENT_CREATED, answer_text(answer, "id"), 2);
 
-    order = given_order();
-    expect_status(pay(order, "pm_card_visa"), 201);
+    order = known_order();
+    expect_status(pay_with(order, "pm_card_visa"), 201);
     end_order(order, EVENT_ORDER_CANCELLED, ORDER_CANCELLED);
     bson_destroy(await_payment(order, "voided"));
 }
