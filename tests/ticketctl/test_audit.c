@@ -85,7 +85,7 @@ static struct seen_aggregate *add_story(struct world *world, const char *id, int
 }
 
 /* A ticket that was bought and paid for. */
-static void given_purchase(struct world *world)
+static void make_purchase(struct world *world)
 {
     world_init(world);
     world->now_ms = NOW_MS;
@@ -120,7 +120,7 @@ Test(audit, a_purchase_breaks_nothing)
 {
     struct world world;
 
-    given_purchase(&world);
+    make_purchase(&world);
     expect_broken(&world, "");
 }
 
@@ -136,7 +136,7 @@ Test(audit, two_live_orders_of_one_ticket)
 {
     struct world world;
 
-    given_purchase(&world);
+    make_purchase(&world);
     add_order(&world, OTHER, ORDER_CREATED);
     expect_broken(&world, "P1 P1"); /* the pair, and the second's ticket is not its own */
 }
@@ -145,7 +145,7 @@ Test(audit, a_complete_order_whose_ticket_is_not_sold)
 {
     struct world world;
 
-    given_purchase(&world);
+    make_purchase(&world);
     ((struct seen_ticket *)world.tickets.data)->status = TICKET_AVAILABLE;
     ((struct seen_ticket *)world.tickets.data)->order_id[0] = '\0';
     expect_broken(&world, "P1");
@@ -155,7 +155,7 @@ Test(audit, a_lock_that_nobody_holds)
 {
     struct world world;
 
-    given_purchase(&world);
+    make_purchase(&world);
     add_ticket(&world, OTHER, TICKET_RESERVED, "555555555555555555555555");
     expect_broken(&world, "P4");
 }
@@ -190,7 +190,7 @@ Test(audit, a_version_without_an_event)
 {
     struct world world;
 
-    given_purchase(&world);
+    make_purchase(&world);
     add_story(&world, OTHER, 2)->version = 3;
     expect_broken(&world, "P2");
 }
@@ -200,7 +200,7 @@ Test(audit, a_hole_between_versions)
     struct world world;
     struct seen_event *last;
 
-    given_purchase(&world);
+    make_purchase(&world);
     add_story(&world, OTHER, 2)->version = 3;
     last = rows_at(&world.events, world.events.count - 1);
     last->version = 3; /* 0, 1, 3 */
@@ -211,7 +211,7 @@ Test(audit, an_event_without_its_change)
 {
     struct world world;
 
-    given_purchase(&world);
+    make_purchase(&world);
     add_story(&world, OTHER, 3)->version = 2;
     expect_broken(&world, "P2");
 }
@@ -220,7 +220,7 @@ Test(audit, an_event_of_what_does_not_exist)
 {
     struct world world;
 
-    given_purchase(&world);
+    make_purchase(&world);
     add_story(&world, OTHER, 2);
     world.aggregates.count--;
     expect_broken(&world, "P2");
@@ -231,7 +231,7 @@ Test(audit, two_different_events_of_one_version)
     struct world world;
     struct seen_event *again;
 
-    given_purchase(&world);
+    make_purchase(&world);
     again = rows_add(&world.events);
     text_copy(again->id, ID_BYTES, ORDER);
     again->owner = OWNER_ORDERS;
@@ -245,7 +245,7 @@ Test(audit, the_same_event_twice_is_harmless)
     struct world world;
     struct seen_event *again;
 
-    given_purchase(&world);
+    make_purchase(&world);
     again = rows_add(&world.events);
     text_copy(again->id, ID_BYTES, ORDER);
     again->owner = OWNER_ORDERS;
@@ -258,7 +258,7 @@ Test(audit, a_stream_that_no_longer_reaches_back_is_no_hole)
 {
     struct world world;
 
-    given_purchase(&world);
+    make_purchase(&world);
     world.truncated[OWNER_ORDERS] = true;
     for (size_t i = 0; i < world.events.count; i++)
         ((struct seen_event *)rows_at(&world.events, i))->version += 5;
@@ -271,7 +271,7 @@ Test(audit, an_event_that_nobody_has_published)
     struct world world;
     struct seen_aggregate *aggregate;
 
-    given_purchase(&world);
+    make_purchase(&world);
     aggregate = add_story(&world, OTHER, 2);
     aggregate->version = 3;
     aggregate->waiting = 1;
@@ -282,7 +282,7 @@ Test(audit, money_taken_for_an_order_that_is_not_complete)
 {
     struct world world;
 
-    given_purchase(&world);
+    make_purchase(&world);
     ((struct seen_order *)world.orders.data)->status = ORDER_CANCELLED;
     ((struct seen_ticket *)world.tickets.data)->status = TICKET_AVAILABLE;
     expect_broken(&world, "P6");
@@ -292,7 +292,7 @@ Test(audit, a_complete_order_that_nobody_paid)
 {
     struct world world;
 
-    given_purchase(&world);
+    make_purchase(&world);
     world.payments.count = 0;
     world.intents.count = 0;
     expect_broken(&world, "P6");
@@ -315,7 +315,7 @@ Test(audit, stripe_has_not_taken_what_we_say_it_has)
 {
     struct world world;
 
-    given_purchase(&world);
+    make_purchase(&world);
     ((struct seen_intent *)world.intents.data)->status = STRIPE_REQUIRES_CAPTURE;
     expect_broken(&world, "P6 P6"); /* not taken, and still held */
 }
@@ -325,7 +325,7 @@ Test(audit, an_order_charged_twice)
     struct world world;
     struct seen_payment *second;
 
-    given_purchase(&world);
+    make_purchase(&world);
     world.with_stripe = false;
     second = add_payment(&world, OTHER, PAYMENT_CAPTURED);
     text_copy(second->stripe_id, STRIPE_ID_BYTES, "pi_2");
@@ -337,7 +337,7 @@ Test(audit, an_intent_that_no_payment_knows)
     struct world world;
     struct seen_intent *stray;
 
-    given_purchase(&world);
+    make_purchase(&world);
     stray = add_intent(&world, STRIPE_REQUIRES_CAPTURE);
     text_copy(stray->stripe_id, STRIPE_ID_BYTES, "pi_2");
     expect_broken(&world, "P7");
@@ -348,7 +348,7 @@ Test(audit, an_intent_that_was_never_confirmed_is_harmless)
     struct world world;
     struct seen_intent *stray;
 
-    given_purchase(&world);
+    make_purchase(&world);
     stray = add_intent(&world, STRIPE_REQUIRES_CONFIRMATION);
     text_copy(stray->stripe_id, STRIPE_ID_BYTES, "pi_2");
     expect_broken(&world, "");
@@ -358,7 +358,7 @@ Test(audit, another_amount_than_was_agreed)
 {
     struct world world;
 
-    given_purchase(&world);
+    make_purchase(&world);
     ((struct seen_payment *)world.payments.data)->amount_cents = 4300;
     ((struct seen_intent *)world.intents.data)->amount_cents = 4300;
     expect_broken(&world, "P6");
