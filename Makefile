@@ -86,6 +86,14 @@ test:  ## build and run all tests under ASan and UBSan (SUITE=orders FILTER='ord
 run-suites: services ticketctl suites
 	$(Q)FLAVOUR=$(FLAVOUR) tests/run $(if $(FILTER),--filter '$(FILTER)') $(TEST_OPTIONS) \
 	    $(RUN_SUITES) $(if $(filter scripts,$(SUITE)),$(wildcard tests/scripts/*))
+# A Criterion binary dies under TSan: the stories run as they are, the services under it.
+.PHONY: test-tsan
+test-tsan:  ## the stories with all services under ThreadSanitizer (FILTER='purchase/*')
+	@+$(MAKE) --no-print-directory FLAVOUR=tsan services ticketctl
+	@+$(MAKE) --no-print-directory FLAVOUR=asan SUITE=stories suites
+	$(Q)FLAVOUR=tsan TEST_BIN=build/tsan/bin TSAN_OPTIONS=suppressions=$(CURDIR)/tests/tsan.supp \
+	    tests/run --timeout 240 $(if $(FILTER),--filter '$(FILTER)') $(TEST_OPTIONS) \
+	    build/asan/suites/stories
 
 # The local stack: scripts in infra/local/, each of which says at its top what it does.
 .PHONY: setup setup-test up down status logs scale demo reset

@@ -11,17 +11,24 @@
 #include "common/input.h"
 #include "common/log.h"
 
-static int check_settings(const struct app *app)
+static bool is_wanted(const struct app *app)
+{
+    return app->admin_email[0] || app->admin_password[0];
+}
+
+void admin_check(struct app *app, struct writer *problems)
 {
     size_t count = text_count(app->admin_password);
-    int r = 0;
 
+    if (!is_wanted(app))
+        return;
     if (!input_is_email(app->admin_email))
-        r = fail(-EINVAL, "ADMIN_EMAIL: is no email address, and ADMIN_PASSWORD needs one");
+        write_format(problems,
+                     "ADMIN_EMAIL: must be an email address, to go with ADMIN_PASSWORD\n");
     if (count < PASSWORD_LEAST_CODE_POINTS || count > PASSWORD_MOST_CODE_POINTS)
-        r = fail(-EINVAL, "ADMIN_PASSWORD: must have %d to %d characters, to go with ADMIN_EMAIL",
-                 PASSWORD_LEAST_CODE_POINTS, PASSWORD_MOST_CODE_POINTS);
-    return r;
+        write_format(problems,
+                     "ADMIN_PASSWORD: must have %d to %d characters, to go with ADMIN_EMAIL\n",
+                     PASSWORD_LEAST_CODE_POINTS, PASSWORD_MOST_CODE_POINTS);
 }
 
 static int make(struct app *app, const char *hash)
@@ -53,11 +60,8 @@ int admin_ensure(struct app *app)
     struct user user;
     int r;
 
-    if (!app->admin_email[0] && !app->admin_password[0])
+    if (!is_wanted(app))
         return 0;
-    r = check_settings(app);
-    if (r != 0)
-        return r;
 
     r = user_find_by_email(app->core.store, app->admin_email, &user);
     if (r == 0 && user.role == ROLE_ADMIN)

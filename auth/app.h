@@ -20,7 +20,11 @@ struct app {
 extern const struct http_route auth_routes[];
 extern const size_t auth_route_count;
 
-/* admin.c: see to it that the account of ADMIN_EMAIL is there and is an admin; any number of
+/* admin.c: ADMIN_EMAIL and ADMIN_PASSWORD are both right, or neither is set; appends a line for
+ * each that is wrong. */
+void admin_check(struct app *app, struct writer *problems);
+
+/* See to it that the account of ADMIN_EMAIL is there and is an admin; any number of
  * processes may do so at once. 0, also where none is set; < 0: it cannot be. */
 must_check int admin_ensure(struct app *app);
 

@@ -65,6 +65,7 @@ int main(int argc, char **argv)
         .index_count = ARRAY_LENGTH(indexes),
         .aggregates = aggregates,
         .aggregate_count = ARRAY_LENGTH(aggregates),
+        .check = admin_check,
         .open = open_app,
         .close = close_app,
     };

@@ -1,11 +1,19 @@
 /*
- * Copies: one query tells which versions are there, one bulk write moves those that may move.
+ * Copies: one bulk write moves all of a batch, where each event is the next of its aggregate. That
+ * is how events come, nearly always, so it is tried first, with filters that match nothing else:
  *
- * Every write is an upsert with the filter {_id, version: {$lt: the event's}}, so that the server
- * itself keeps a copy from going back, whatever another process did since the query. Where the copy
- * existed, "met the unique _id" can only mean that it is at this version or beyond by now: done,
- * without reading again. Where it did not exist, it means that somebody inserted it at the same
- * time, perhaps with an older version: STALE, and the next delivery sees which.
+ *   the first version:  {_id, version: {$lt: 0}}, an upsert; a copy that is there makes it a
+ * CONFLICT any other:          {_id, version: the one before}
+ *
+ * If all have matched, all is done. Otherwise one query tells which versions are there, and one
+ * more bulk write moves those that may move: repeats and what was just written are found to be
+ * there.
+ *
+ * Every write of that is an upsert with the filter {_id, version: {$lt: the event's}}, so the
+ * server itself keeps a copy from going back, whatever another process did since the query. Where
+ * the copy existed, "met the unique _id" can only mean that it is at this version or beyond by now:
+ * done, without reading again. Where it did not exist, it means that somebody inserted it at the
+ * same time, perhaps with an older version: STALE, and the next delivery sees which.
  *
  * Between query and write a copy only moves forward, so a version is never skipped unseen: an event
  * that was the next one either still is, or is old.
@@ -76,24 +84,6 @@ static enum decision decide(const struct event *event, int64_t version)
     return instant_now() - event->at_ms >= COPY_GAP_MS ? CLOSE_GAP : WAIT;
 }
 
-static void fill_change(const struct copy *copy, const struct event *event, bson_t *ret_filter,
-                        bson_t *ret_update)
-{
-    bson_t child;
-
-    bson_init(ret_filter);
-    store_append_id(ret_filter, "_id", event->aggregate_id);
-    BSON_APPEND_DOCUMENT_BEGIN(ret_filter, "version", &child);
-    BSON_APPEND_INT64(&child, "$lt", event->version);
-    bson_append_document_end(ret_filter, &child);
-
-    bson_init(ret_update);
-    BSON_APPEND_DOCUMENT_BEGIN(ret_update, "$set", &child);
-    BSON_APPEND_INT64(&child, "version", event->version);
-    copy->to_bson(event, &child);
-    bson_append_document_end(ret_update, &child);
-}
-
 /* The changes of a batch, and which row each is of. */
 struct changes {
     struct store_change *all;
@@ -101,6 +91,16 @@ struct changes {
     size_t *rows;
     size_t count;
 };
+
+static void changes_init(struct changes *changes, size_t most)
+{
+    *changes = (struct changes){
+        .all = xcalloc(most, sizeof(*changes->all)),
+        .filters = xcalloc(most, sizeof(*changes->filters)),
+        .updates = xcalloc(most, sizeof(*changes->updates)),
+        .rows = xcalloc(most, sizeof(*changes->rows)),
+    };
+}
 
 static void changes_release(struct changes *changes)
 {
@@ -114,18 +114,51 @@ static void changes_release(struct changes *changes)
     freep(&changes->rows);
 }
 
+/* Add the change that moves the copy of `event` to it: from the version before it alone, or, with
+ * `jump`, from any older one or none. */
 static void add_change(struct changes *changes, const struct copy *copy, const struct event *event,
-                       size_t row)
+                       bool jump, size_t row)
 {
     size_t i = changes->count++;
+    bson_t *filter = &changes->filters[i], *update = &changes->updates[i], child;
+    bool may_insert = jump || event->version == 0;
 
-    fill_change(copy, event, &changes->filters[i], &changes->updates[i]);
-    changes->all[i] = (struct store_change){
-        .filter = &changes->filters[i],
-        .update = &changes->updates[i],
-        .upsert = true,
-    };
+    bson_init(filter);
+    store_append_id(filter, "_id", event->aggregate_id);
+    if (may_insert) {
+        BSON_APPEND_DOCUMENT_BEGIN(filter, "version", &child);
+        BSON_APPEND_INT64(&child, "$lt", event->version);
+        bson_append_document_end(filter, &child);
+    } else {
+        BSON_APPEND_INT64(filter, "version", event->version - 1);
+    }
+
+    bson_init(update);
+    BSON_APPEND_DOCUMENT_BEGIN(update, "$set", &child);
+    BSON_APPEND_INT64(&child, "version", event->version);
+    copy->to_bson(event, &child);
+    bson_append_document_end(update, &child);
+
+    changes->all[i] =
+        (struct store_change){.filter = filter, .update = update, .upsert = may_insert};
     changes->rows[i] = row;
+}
+
+/* Take every event for the next one of its copy. 0: all of them were; STALE: look closer; < 0. */
+static int move_next(struct store *store, const struct copy *copy,
+                     const struct event *const *events, size_t count)
+{
+    cleanup(changes_release) struct changes changes;
+    int64_t matched;
+    int r;
+
+    changes_init(&changes, count);
+    for (size_t i = 0; i < count; i++)
+        add_change(&changes, copy, events[i], /* jump= */ false, i);
+    r = store_change_all(store, copy->collection, changes.all, changes.count, &matched);
+    if (r < 0)
+        return r;
+    return r == 0 && matched == (int64_t)count ? 0 : STALE;
 }
 
 int copy_move(struct store *store, struct metrics *metrics, const struct copy *copy,
@@ -134,27 +167,28 @@ int copy_move(struct store *store, struct metrics *metrics, const struct copy *c
     cleanup(freep) int64_t *versions = xcalloc(count, sizeof(*versions));
     cleanup(freep) enum decision *decisions = xcalloc(count, sizeof(*decisions));
     struct move move = {.events = events, .count = count, .versions = versions};
-    cleanup(changes_release) struct changes changes = {
-        .all = xcalloc(count, sizeof(*changes.all)),
-        .filters = xcalloc(count, sizeof(*changes.filters)),
-        .updates = xcalloc(count, sizeof(*changes.updates)),
-        .rows = xcalloc(count, sizeof(*changes.rows)),
-    };
+    cleanup(changes_release) struct changes changes = {0};
     int r;
 
+    memset(results, 0, count * sizeof(*results)); /* DONE */
+    r = move_next(store, copy, events, count);
+    if (r != STALE)
+        return r;
     r = read_versions(store, copy->collection, &move);
     if (r != 0)
         return r;
 
+    changes_init(&changes, count);
     for (size_t i = 0; i < count; i++) {
         decisions[i] = decide(events[i], versions[i]);
         results[i] = decisions[i] == WAIT ? STALE : DONE;
         if (decisions[i] == APPLY || decisions[i] == CLOSE_GAP)
-            add_change(&changes, copy, events[i], i);
+            add_change(&changes, copy, events[i], /* jump= */ true, i);
     }
 
     /* A failure of the whole is in each change's result; the rows without one are known. */
-    (void)!store_change_all(store, copy->collection, changes.all, changes.count);
+    (void)!store_change_all(store, copy->collection, changes.all, changes.count,
+                            /* ret_matched= */ NULL);
     for (size_t i = 0; i < changes.count; i++) {
         size_t row = changes.rows[i];
         int result = changes.all[i].result;

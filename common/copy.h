@@ -10,7 +10,8 @@
  *                       newer whole state is applied and event_gaps_closed_total counts it
  *
  * So duplicates, reorderings and full replays of a stream leave the same copy. Copies carry no
- * memory of messages, only the version they have. A batch costs one query and one bulk write.
+ * memory of messages, only the version they have. A batch costs one bulk write where each event is
+ * the next of its aggregate, else a query and a bulk write more.
  */
 
 #include "common/event.h"

@@ -41,35 +41,46 @@ struct delay {
     struct script claim, cancel;
 };
 
-/* redis://host[:port][/database] */
-static int parse_url(struct delay *delay, const char *url)
-{
-    char host[256], port[8] = "6379", database[8] = "0", rest;
-    const char *text = url;
+struct redis_url {
+    char host[256], port[8], database[8];
+};
 
-    if (strncmp(text, "redis://", 8) != 0)
-        return fail(-EINVAL, "REDIS_URL must be redis://host:port[/database]");
-    text += 8;
-    if (sscanf(text, "%255[^:/]:%7[0-9]/%7[0-9]%c", host, port, database, &rest) != 3 &&
-        sscanf(text, "%255[^:/]:%7[0-9]%c", host, port, &rest) != 2 &&
-        sscanf(text, "%255[^:/]%c", host, &rest) != 1)
-        return fail(-EINVAL, "REDIS_URL must be redis://host:port[/database]");
-    delay->host = xstrdup(host);
-    delay->port = (int)strtol(port, NULL, 10);
-    delay->database = (int)strtol(database, NULL, 10);
-    return 0;
+static bool parse_url(const char *url, struct redis_url *ret_url)
+{
+    struct redis_url parsed = {.port = "6379", .database = "0"};
+    const char *text = url + 8;
+    char rest;
+
+    if (strncmp(url, "redis://", 8) != 0)
+        return false;
+    if (sscanf(text, "%255[^:/]:%7[0-9]/%7[0-9]%c", parsed.host, parsed.port, parsed.database,
+               &rest) != 3 &&
+        sscanf(text, "%255[^:/]:%7[0-9]%c", parsed.host, parsed.port, &rest) != 2 &&
+        sscanf(text, "%255[^:/]%c", parsed.host, &rest) != 1)
+        return false;
+    *ret_url = parsed;
+    return true;
+}
+
+bool delay_is_url(const char *url)
+{
+    struct redis_url parsed;
+
+    return parse_url(url, &parsed);
 }
 
 int delay_open(const char *url, const char *prefix, struct delay **ret_delay)
 {
-    struct delay *delay = xcalloc(1, sizeof(*delay));
     pthread_condattr_t attributes;
-    int r = parse_url(delay, url);
+    struct redis_url parsed;
+    struct delay *delay;
 
-    if (r != 0) {
-        free(delay);
-        return r;
-    }
+    if (!parse_url(url, &parsed))
+        return fail(-EINVAL, "REDIS_URL must be redis://host:port[/database]");
+    delay = xcalloc(1, sizeof(*delay));
+    delay->host = xstrdup(parsed.host);
+    delay->port = (int)strtol(parsed.port, NULL, 10);
+    delay->database = (int)strtol(parsed.database, NULL, 10);
     snprintf(delay->due, sizeof(delay->due), "%s:due", prefix);
     snprintf(delay->leased, sizeof(delay->leased), "%s:leased", prefix);
     snprintf(delay->marker, sizeof(delay->marker), "%s:marker", prefix);

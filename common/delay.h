@@ -29,6 +29,9 @@ struct delay_job {
     int64_t due_at_ms; /* as it was scheduled */
 };
 
+/* Is it redis://host[:port][/database]? */
+bool delay_is_url(const char *url);
+
 /* Connect to `url` (redis://host:port[/db]); keys begin with `prefix`. */
 must_check int delay_open(const char *url, const char *prefix, struct delay **ret_delay);
 struct delay *delay_free(struct delay *delay);

@@ -239,6 +239,8 @@ static void init_server(struct http_server *server, const struct http_config *co
         limits->idle_ms = HTTP_IDLE_TIME_MS;
     if (limits->request_ms == 0)
         limits->request_ms = HTTP_REQUEST_TIME_MS;
+    if (limits->drain_idle_ms == 0)
+        limits->drain_idle_ms = HTTP_DRAIN_IDLE_MS;
     server->loops = xcalloc((size_t)config->loops, sizeof(*server->loops));
     randombytes_buf(&server->id_prefix, sizeof(server->id_prefix));
     make_metrics(server);

@@ -34,6 +34,7 @@
 #define HTTP_BODY_TIME_MS     30000 /* for the body, and for the client to take the reply */
 #define HTTP_IDLE_TIME_MS     75000 /* between requests; longer than the edge keeps them */
 #define HTTP_REQUEST_TIME_MS  5000  /* the contract's 504 */
+#define HTTP_DRAIN_IDLE_MS    250   /* a request that is on its way has arrived by then */
 #define HTTP_QUEUE_PER_WORKER 8
 #define HTTP_CONNECTIONS_MAX  4096
 
@@ -133,9 +134,10 @@ struct http_idempotency {
     void *context;
 };
 
-/* How long a client may take, in milliseconds; 0: the constants above. Shorter in tests. */
+/* How long a client may take, in milliseconds; 0: the constants above. Other ones in tests. */
 struct http_limits {
     int64_t header_ms, body_ms, idle_ms, request_ms;
+    int64_t drain_idle_ms; /* while draining: idle for so long, a connection is closed */
 };
 
 struct http_config {

@@ -23,7 +23,6 @@
 #include <sys/socket.h>
 
 #define SLOW_REQUEST_US 1000000 /* logged at info beyond it */
-#define DRAIN_QUIET_MS  250     /* while draining: idle for so long, a connection is closed */
 
 static void set_phase(struct http_connection *connection, enum http_phase phase)
 {
@@ -372,12 +371,14 @@ static int64_t phase_limit(const struct http_connection *connection)
 
 void http_sweep(struct http_loop *loop, int64_t now_ms)
 {
+    int64_t drain_idle_ms = loop->server->config.limits.drain_idle_ms;
+
     for (struct http_connection *connection = loop->connections; connection != NULL;
          connection = connection->next) {
         int64_t quiet_ms = now_ms - connection->since_ms;
         bool between = connection->phase == PHASE_FIRST || connection->phase == PHASE_IDLE;
-        bool drained = loop->draining_since_ms != 0 && between && quiet_ms >= DRAIN_QUIET_MS &&
-                       now_ms - loop->draining_since_ms >= DRAIN_QUIET_MS;
+        bool drained = loop->draining_since_ms != 0 && between && quiet_ms >= drain_idle_ms &&
+                       now_ms - loop->draining_since_ms >= drain_idle_ms;
 
         if (quiet_ms <= phase_limit(connection) && !drained)
             continue;

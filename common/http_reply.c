@@ -168,8 +168,8 @@ bool http_etag_in_list(const char *list, const char *etag, bool weakly)
 
         if (next[0] == '*' && next[1 + strspn(next + 1, " \t")] == '\0')
             return true;
-        if (end == NULL)
-            return false; /* not a list of entity tags */
+        if (end == NULL || strchr(" \t,", end[1]) == NULL) /* which also finds the end */
+            return false;                                  /* not a list of entity tags */
         end++;
         if ((weakly || !weak) && (size_t)(end - tag) == length && memcmp(tag, etag, length) == 0)
             return true;

@@ -297,6 +297,19 @@ static void read_id(struct http_exchange *exchange)
              (unsigned long long)server->id_prefix, atomic_fetch_add(&server->id_counter, 1));
 }
 
+/* How long a target may become in the reply's Link, which says its query again: that has escapes
+ * where a careless client wrote none. */
+static size_t escaped_length(const char *target)
+{
+    static const char kept[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~%&=";
+    size_t length = 0;
+
+    for (const char *c = target; *c != '\0'; c++)
+        length += strchr(kept, *c) != NULL ? 1 : 3;
+    return length;
+}
+
 /* libmicrohttpd keeps a connection's whole request and the head of its reply in one piece of
  * memory: the bytes of the head, a record for each header and cookie, the Cookie header again, and
  * then the reply. Where that would not fit, it closes the connection without a word. */
@@ -307,7 +320,7 @@ int http_request_fits(const struct http_exchange *exchange)
         MHD_lookup_connection_value(exchange->connection, MHD_HEADER_KIND, "Cookie");
     const union MHD_ConnectionInfo *head =
         MHD_get_connection_info(exchange->connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
-    size_t target = strlen(exchange->target); /* a reply may say it again, in Link */
+    size_t target = escaped_length(exchange->target);
     size_t needed = HTTP_REPLY_HEAD_BYTES + target;
 
     for (size_t i = 0; i < ARRAY_LENGTH(all); i++)

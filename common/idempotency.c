@@ -38,10 +38,14 @@ static void hash_hex(crypto_hash_sha256_state *state, char ret_hex[HASH_BYTES])
     sodium_bin2hex(ret_hex, HASH_BYTES, hash, sizeof(hash));
 }
 
-/* The parts are ended by their NULs, so that no two (user, route, key) run into one another. */
+/* The parts are ended by their NULs, so that no two (user, route, key) run into one another. The
+ * route is the same with a trailing slash. */
 static void hash_key(const struct http_request *request, const char *key, char ret_hex[HASH_BYTES])
 {
-    const char *const parts[] = {request->session.user_id, request->method, request->path, key};
+    size_t length = strlen(request->path);
+    bool slash = length > 1 && request->path[length - 1] == '/';
+    cleanup(freep) char *route = xstrndup(request->path, slash ? length - 1 : length);
+    const char *const parts[] = {request->session.user_id, request->method, route, key};
     crypto_hash_sha256_state state;
 
     crypto_hash_sha256_init(&state);

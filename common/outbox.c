@@ -240,6 +240,7 @@ struct outbox *outbox_free(struct outbox *outbox, int64_t timeout_ms)
     pthread_mutex_lock(&outbox->lock);
     outbox->draining = true;
     pthread_cond_broadcast(&outbox->to_sweep);
+    pthread_cond_broadcast(&outbox->to_empty);
     while (outbox->items > 0 && instant_monotonic() < until_ms)
         outbox_wait_until(outbox, &outbox->quiet, until_ms);
     outbox->closed = true;

@@ -99,7 +99,8 @@ static int lease(struct outbox *outbox, const char *collection, const struct fou
         BSON_APPEND_DATE_TIME(&filters[i], "relayAfter", found->rows[i].relay_after_ms);
         changes[i] = (struct store_change){.filter = &filters[i], .update = &update};
     }
-    r = store_change_all(outbox->store, collection, changes, found->count);
+    r = store_change_all(outbox->store, collection, changes, found->count,
+                         /* ret_matched= */ NULL);
     for (size_t i = 0; i < found->count; i++)
         bson_destroy(&filters[i]);
     bson_destroy(&update);

@@ -59,6 +59,8 @@ static bool load_settings(struct service_run *run)
     settings_load(run->settings.rows, run->settings.count, settings, &problems);
     settings_load(service->settings, service->setting_count, run->app, &problems);
     service_settings_check(service, settings, &problems);
+    if (service->check != NULL)
+        service->check(run->app, &problems);
     if (problems.length > 0) {
         fprintf(stderr, "%s cannot start, because of its settings:\n%s", service->name,
                 writer_text(&problems));
@@ -121,10 +123,10 @@ static void stop(struct service_run *run)
         bus_stop_listening(core->bus, DRAIN_LISTENERS_MS);
     if (atomic_load(&run->serving) && bus_note_progress(core->bus) != 0)
         log_event(LOG_WARNING, "progress is not noted", "%s", "");
-    core->http = http_free(core->http); /* waits for handlers: nothing is said after this */
-    core->outbox = outbox_free(core->outbox, DRAIN_OUTBOX_MS);
+    core->http = http_free(core->http); /* waits for handlers */
     if (run->app_opened && run->service->close != NULL)
-        run->service->close(run->app);
+        run->service->close(run->app); /* and this for its own threads: nothing is said after it */
+    core->outbox = outbox_free(core->outbox, DRAIN_OUTBOX_MS);
     core->bus = bus_free(core->bus);
     core->bans = bans_free(core->bans);
     core->store = store_free(core->store);

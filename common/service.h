@@ -73,6 +73,9 @@ struct service {
     int64_t port;                           /* the default of PORT */
     size_t app_size;                        /* sizeof(struct app) */
     const struct setting *settings;         size_t setting_count; /* offsets into struct app */
+    void (*check)(struct app *app, struct writer *problems); /* of the settings, what their table
+                                               cannot judge: appends "NAME: what is wrong\n" for each.
+                                               What the table refused is "" here; or NULL */
     const struct http_route *routes;        size_t route_count;
     const struct event_listener *listeners; size_t listener_count;
     const enum event_type *says;            size_t says_count;

@@ -9,6 +9,7 @@
 
 #include "common/log.h"
 
+#include <netdb.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -62,12 +63,56 @@ void service_settings_fill(const struct service *service, struct service_setting
     }
 }
 
+/* Also "", which the table has refused. */
+static bool has_scheme(const char *url, const char *scheme, const char *other)
+{
+    return url[0] == '\0' || strncmp(url, scheme, strlen(scheme)) == 0 ||
+           strncmp(url, other, strlen(other)) == 0;
+}
+
+static bool is_address(const char *text)
+{
+    const struct addrinfo hints = {.ai_flags = AI_NUMERICHOST};
+    struct addrinfo *found = NULL;
+
+    if (getaddrinfo(text, NULL, &hints, &found) != 0)
+        return false;
+    freeaddrinfo(found);
+    return true;
+}
+
+/* A cookie's name (RFC 6265) that is not the refresh token's. */
+static bool is_cookie_name(const char *text)
+{
+    for (const char *c = text; *c != '\0'; c++)
+        if ((unsigned char)*c <= ' ' || (unsigned char)*c >= 0x7f ||
+            strchr("()<>@,;:\\\"/[]?={}", *c) != NULL)
+            return strcmp(text, "express:sess") == 0; /* the course's, whose colon all let pass */
+    return strcmp(text, "refresh") != 0;
+}
+
+static void check_sessions(const struct core_settings *settings, struct writer *problems)
+{
+    if (settings->jwt_key[0] != '\0' && !settings->allow_weak_jwt_key &&
+        strlen(settings->jwt_key) < SESSION_KEY_MIN_BYTES)
+        write_format(problems, "JWT_KEY: must have at least %d bytes\n", SESSION_KEY_MIN_BYTES);
+    if (!is_cookie_name(settings->session_cookie))
+        write_format(problems, "SESSION_COOKIE: must be a cookie's name, and not refresh\n");
+}
+
 void service_settings_check(const struct service *service, const struct core_settings *settings,
                             struct writer *problems)
 {
+    if (!has_scheme(settings->mongo_uri, "mongodb://", "mongodb+srv://"))
+        write_format(problems, "MONGO_URI: must begin with mongodb:// or mongodb+srv://\n");
+    if (settings->mongo_database[strcspn(settings->mongo_database, "/\\. \"$*<>:|?")] != '\0')
+        write_format(problems, "MONGO_DATABASE: must have none of / \\ . \" $ * < > : | ?\n");
+    if (!has_scheme(settings->nats_url, "nats://", "tls://"))
+        write_format(problems, "NATS_URL: must begin with nats:// or tls://\n");
+    if (settings->address[0] != '\0' && !is_address(settings->address))
+        write_format(problems, "ADDRESS: must be an IP address\n");
     if (log_level_parse(settings->log_level) < 0)
         write_format(problems, "LOG_LEVEL: must be debug, info, warning or error\n");
-    if (service->route_count > 0 && settings->jwt_key[0] != '\0' && !settings->allow_weak_jwt_key &&
-        strlen(settings->jwt_key) < SESSION_KEY_MIN_BYTES)
-        write_format(problems, "JWT_KEY: must have at least %d bytes\n", SESSION_KEY_MIN_BYTES);
+    if (service->route_count > 0)
+        check_sessions(settings, problems);
 }

@@ -30,7 +30,9 @@
 #define WAITING_ROOM_MS 1000
 #define STORE_PING_MS   500
 #define BUS_OPEN_MS     500
-#define FURTHER_CLIENTS 16 /* of the store: outbox, jobs, answers, this thread */
+/* Of the store: outbox, jobs, answers, this thread, and up to 16 that a service starts itself. A
+ * thread keeps its client, so one too few would leave a thread without for ever. */
+#define FURTHER_CLIENTS 32
 
 bool service_wait_signal(int64_t timeout_ms)
 {

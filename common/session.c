@@ -9,6 +9,7 @@
 #include "common/session.h"
 
 #include "common/instant.h"
+#include "common/parse.h"
 #include "common/session_cache.h"
 
 #include <assert.h>
@@ -22,6 +23,7 @@
 
 #define ISSUER       "ticketing"
 #define OTHER_COOKIE "express:sess" /* the course's; read, never set */
+#define BEARER       "Bearer"
 #define CLOCK_SKEW_S 60
 #define SECONDS_MAX  (INT64_C(1) << 53) /* what a JSON number holds exactly */
 
@@ -97,35 +99,6 @@ static bool check_claims(const struct session_config *config, const json_t *clai
            check_times(config, claims, session) && check_issuer(config, claims, session);
 }
 
-bool session_check(const struct session_config *config, const char *token, size_t length,
-                   struct session *ret_session)
-{
-    cleanup(jwt_freep) jwt_t *jwt = NULL;
-    cleanup(json_freep) json_t *claims = NULL;
-    cleanup(freep) char *json = NULL;
-    cleanup(freep) char *text = NULL;
-    struct session session = {.signed_in = false};
-
-    *ret_session = session;
-    if (config->key == NULL ||
-        config->key[0] == '\0') /* with no key libjwt would believe anybody */
-        return false;
-    if (length == 0 || length > SESSION_TOKEN_MAX_BYTES || memchr(token, '\0', length) != NULL)
-        return false;
-    text = xstrndup(token, length);
-    if (jwt_decode(&jwt, text, (const unsigned char *)config->key, (int)strlen(config->key)) != 0)
-        return false;
-    if (jwt_get_alg(jwt) != JWT_ALG_HS256)
-        return false;
-    json = jwt_get_grants_json(jwt, NULL);
-    claims = json == NULL ? NULL : json_loads(json, JSON_REJECT_DUPLICATES, NULL);
-    if (!check_claims(config, claims, &session))
-        return false;
-    session.signed_in = true;
-    *ret_session = session;
-    return true;
-}
-
 /* Decode base64 of either alphabet, padded or not. NULL: it is neither. Caller frees. */
 static char *decode_base64(const char *text, size_t *ret_length)
 {
@@ -147,6 +120,49 @@ static char *decode_base64(const char *text, size_t *ret_length)
     return take(bytes);
 }
 
+/* The claims of a token that libjwt has found good, as they were sent: its own copy has lost what
+ * was there twice, and printing that recurses as deep as the token likes. Caller decrefs. */
+static json_t *read_claims(const char *token)
+{
+    const char *start = strchr(token, '.');
+    cleanup(freep) char *base64 = NULL;
+    cleanup(freep) char *bytes = NULL;
+    size_t length;
+
+    if (start == NULL)
+        return NULL;
+    base64 = xstrndup(start + 1, strcspn(start + 1, "."));
+    bytes = decode_base64(base64, &length);
+    return bytes == NULL ? NULL : parse_object(bytes, length);
+}
+
+bool session_check(const struct session_config *config, const char *token, size_t length,
+                   struct session *ret_session)
+{
+    cleanup(jwt_freep) jwt_t *jwt = NULL;
+    cleanup(json_freep) json_t *claims = NULL;
+    cleanup(freep) char *text = NULL;
+    struct session session = {.signed_in = false};
+
+    *ret_session = session;
+    if (config->key == NULL ||
+        config->key[0] == '\0') /* with no key libjwt would believe anybody */
+        return false;
+    if (length == 0 || length > SESSION_TOKEN_MAX_BYTES || memchr(token, '\0', length) != NULL)
+        return false;
+    text = xstrndup(token, length);
+    if (jwt_decode(&jwt, text, (const unsigned char *)config->key, (int)strlen(config->key)) != 0)
+        return false;
+    if (jwt_get_alg(jwt) != JWT_ALG_HS256)
+        return false;
+    claims = read_claims(text);
+    if (!check_claims(config, claims, &session))
+        return false;
+    session.signed_in = true;
+    *ret_session = session;
+    return true;
+}
+
 static void read_cookie(const struct session_config *config, const char *value,
                         struct session *session)
 {
@@ -166,19 +182,27 @@ static void read_cookie(const struct session_config *config, const char *value,
         session_check(config, json_string_value(token), json_string_length(token), session);
 }
 
+/* Also without a token behind it: that is one that is no good. */
+static bool is_bearer(const char *authorization)
+{
+    size_t length = strlen(BEARER);
+
+    return strncasecmp(authorization, BEARER, length) == 0 &&
+           strchr(" \t", authorization[length]) != NULL; /* which also finds the end */
+}
+
 void session_read(const struct session_config *config, const char *authorization,
                   const char *cookie, struct session *ret_session)
 {
-    static const char bearer[] = "Bearer ";
     enum session_source source = SOURCE_COOKIE;
     cleanup(freep) char *value = NULL;
 
     *ret_session = (struct session){.signed_in = false};
-    if (authorization != NULL && strncasecmp(authorization, bearer, sizeof(bearer) - 1) == 0) {
-        const char *token = authorization + sizeof(bearer) - 1;
+    if (authorization != NULL && is_bearer(authorization)) {
+        const char *token = authorization + strlen(BEARER);
 
         source = SOURCE_BEARER;
-        value = xstrdup(token + strspn(token, " "));
+        value = xstrdup(token + strspn(token, " \t"));
     } else if (cookie != NULL) {
         value = session_find_cookie(cookie, config->cookie);
         if (value == NULL)

@@ -102,14 +102,15 @@ must_check int store_count(struct store *store, const char *collection, const bs
 
 /* Several updates of single documents in one unordered round trip. Item i is {filter, update,
  * upsert}; its result is 0, CONFLICT (an upsert met a unique index), or < 0. A filter that matched
- * nothing is 0 as well. Returns < 0 if the round trip itself failed: then all results are that. */
+ * nothing is 0 as well; *ret_matched (may be NULL) says how many matched or were inserted. Returns
+ * < 0 if the round trip itself failed: then all results are that, and nothing matched. */
 struct store_change {
     const bson_t *filter, *update; /* borrowed */
     bool upsert;
     int result; /* out */
 };
 must_check int store_change_all(struct store *store, const char *collection,
-                                struct store_change *changes, size_t count);
+                                struct store_change *changes, size_t count, int64_t *ret_matched);
 
 /* Put an ObjectId from 24 hex digits (must be valid: text_is_id) under `key`. */
 void store_append_id(bson_t *document, const char *key, const char *id);

@@ -271,7 +271,7 @@ static bool read_single_errors(const bson_t *reply, struct store_change *changes
 }
 
 static int execute(struct store *store, mongoc_bulk_operation_t *bulk, struct store_change *changes,
-                   size_t count)
+                   size_t count, int64_t *ret_matched)
 {
     bson_error_t error;
     bson_t reply;
@@ -281,18 +281,24 @@ static int execute(struct store *store, mongoc_bulk_operation_t *bulk, struct st
         set_results(changes, count, 0);
     else if (!read_single_errors(&reply, changes, count))
         r = store_failure(store, "bulk", &reply, &error, /* ret_index= */ NULL);
+    if (r == 0)
+        *ret_matched =
+            store_read_int(&reply, "nMatched", 0) + store_read_int(&reply, "nUpserted", 0);
     bson_destroy(&reply);
     return r;
 }
 
 int store_change_all(struct store *store, const char *collection, struct store_change *changes,
-                     size_t count)
+                     size_t count, int64_t *ret_matched)
 {
     cleanup(store_call_end) struct store_call call = {0};
     mongoc_bulk_operation_t *bulk;
     bson_error_t error;
+    int64_t matched = 0;
     int r;
 
+    if (ret_matched)
+        *ret_matched = 0;
     if (count == 0)
         return 0;
 
@@ -309,12 +315,14 @@ int store_change_all(struct store *store, const char *collection, struct store_c
                     &error))
                 r = fail(-EIO, "change %zu is not one: %s", i, error.message);
         if (r == 0)
-            r = execute(store, bulk, changes, count);
+            r = execute(store, bulk, changes, count, &matched);
         mongoc_bulk_operation_destroy(bulk);
         bson_destroy(&unordered);
         bson_destroy(&upsert);
     }
     if (r != 0)
         set_results(changes, count, r);
+    if (ret_matched)
+        *ret_matched = matched;
     return r;
 }

@@ -12,7 +12,7 @@
 #include <string.h>
 
 /* clang-format off */
-/* U+00C0..U+017F without case and accents; "" for the two signs that are no letters. */
+/* U+00C0..U+024F without case and accents; "" for what is left as it is. */
 static const char latin[][3] = {
     /* 00C0 */ "a",  "a",  "a",  "a",  "a",  "a",  "ae", "c",  "e",  "e",  "e",  "e",  "i",  "i",  "i",  "i",
     /* 00D0 */ "d",  "n",  "o",  "o",  "o",  "o",  "o",  "",   "o",  "u",  "u",  "u",  "u",  "y",  "th", "ss",
@@ -26,11 +26,49 @@ static const char latin[][3] = {
     /* 0150 */ "o",  "o",  "oe", "oe", "r",  "r",  "r",  "r",  "r",  "r",  "s",  "s",  "s",  "s",  "s",  "s",
     /* 0160 */ "s",  "s",  "t",  "t",  "t",  "t",  "t",  "t",  "u",  "u",  "u",  "u",  "u",  "u",  "u",  "u",
     /* 0170 */ "u",  "u",  "u",  "u",  "w",  "w",  "y",  "y",  "y",  "z",  "z",  "z",  "z",  "z",  "z",  "s",
+    /* 0180 */ "b",  "b",  "b",  "b",  "",   "",   "",   "c",  "c",  "d",  "d",  "d",  "d",  "",   "",   "",
+    /* 0190 */ "",   "f",  "f",  "g",  "",   "",   "",   "i",  "k",  "k",  "l",  "",   "",   "n",  "n",  "o",
+    /* 01A0 */ "o",  "o",  "",   "",   "p",  "p",  "",   "",   "",   "",   "",   "t",  "t",  "t",  "t",  "u",
+    /* 01B0 */ "u",  "",   "v",  "y",  "y",  "z",  "z",  "",   "",   "",   "",   "",   "",   "",   "",   "",
+    /* 01C0 */ "",   "",   "",   "",   "dz", "dz", "dz", "lj", "lj", "lj", "nj", "nj", "nj", "a",  "a",  "i",
+    /* 01D0 */ "i",  "o",  "o",  "u",  "u",  "u",  "u",  "u",  "u",  "u",  "u",  "u",  "u",  "",   "a",  "a",
+    /* 01E0 */ "a",  "a",  "ae", "ae", "g",  "g",  "g",  "g",  "k",  "k",  "o",  "o",  "o",  "o",  "",   "",
+    /* 01F0 */ "j",  "dz", "dz", "dz", "g",  "g",  "",   "",   "n",  "n",  "a",  "a",  "ae", "ae", "o",  "o",
+    /* 0200 */ "a",  "a",  "a",  "a",  "e",  "e",  "e",  "e",  "i",  "i",  "i",  "i",  "o",  "o",  "o",  "o",
+    /* 0210 */ "r",  "r",  "r",  "r",  "u",  "u",  "u",  "u",  "s",  "s",  "t",  "t",  "",   "",   "h",  "h",
+    /* 0220 */ "n",  "d",  "",   "",   "z",  "z",  "a",  "a",  "e",  "e",  "o",  "o",  "o",  "o",  "o",  "o",
+    /* 0230 */ "o",  "o",  "y",  "y",  "l",  "n",  "t",  "j",  "db", "qp", "a",  "c",  "c",  "l",  "t",  "s",
+    /* 0240 */ "z",  "",   "",   "b",  "u",  "",   "e",  "e",  "j",  "j",  "q",  "q",  "r",  "r",  "y",  "y",
 };
 
 #define LATIN_FIRST 0x00C0
-#define LATIN_LAST  0x017F
+#define LATIN_LAST  0x024F
 _Static_assert(ARRAY_LENGTH(latin) == LATIN_LAST - LATIN_FIRST + 1, "a cell for each letter");
+
+/* U+1E00..U+1EFF likewise: Vietnamese, above all. */
+static const char more_latin[][3] = {
+    /* 1E00 */ "a",  "a",  "b",  "b",  "b",  "b",  "b",  "b",  "c",  "c",  "d",  "d",  "d",  "d",  "d",  "d",
+    /* 1E10 */ "d",  "d",  "d",  "d",  "e",  "e",  "e",  "e",  "e",  "e",  "e",  "e",  "e",  "e",  "f",  "f",
+    /* 1E20 */ "g",  "g",  "h",  "h",  "h",  "h",  "h",  "h",  "h",  "h",  "h",  "h",  "i",  "i",  "i",  "i",
+    /* 1E30 */ "k",  "k",  "k",  "k",  "k",  "k",  "l",  "l",  "l",  "l",  "l",  "l",  "l",  "l",  "m",  "m",
+    /* 1E40 */ "m",  "m",  "m",  "m",  "n",  "n",  "n",  "n",  "n",  "n",  "n",  "n",  "o",  "o",  "o",  "o",
+    /* 1E50 */ "o",  "o",  "o",  "o",  "p",  "p",  "p",  "p",  "r",  "r",  "r",  "r",  "r",  "r",  "r",  "r",
+    /* 1E60 */ "s",  "s",  "s",  "s",  "s",  "s",  "s",  "s",  "s",  "s",  "t",  "t",  "t",  "t",  "t",  "t",
+    /* 1E70 */ "t",  "t",  "u",  "u",  "u",  "u",  "u",  "u",  "u",  "u",  "u",  "u",  "v",  "v",  "v",  "v",
+    /* 1E80 */ "w",  "w",  "w",  "w",  "w",  "w",  "w",  "w",  "w",  "w",  "x",  "x",  "x",  "x",  "y",  "y",
+    /* 1E90 */ "z",  "z",  "z",  "z",  "z",  "z",  "h",  "t",  "w",  "y",  "a",  "s",  "s",  "s",  "ss", "",
+    /* 1EA0 */ "a",  "a",  "a",  "a",  "a",  "a",  "a",  "a",  "a",  "a",  "a",  "a",  "a",  "a",  "a",  "a",
+    /* 1EB0 */ "a",  "a",  "a",  "a",  "a",  "a",  "a",  "a",  "e",  "e",  "e",  "e",  "e",  "e",  "e",  "e",
+    /* 1EC0 */ "e",  "e",  "e",  "e",  "e",  "e",  "e",  "e",  "i",  "i",  "i",  "i",  "o",  "o",  "o",  "o",
+    /* 1ED0 */ "o",  "o",  "o",  "o",  "o",  "o",  "o",  "o",  "o",  "o",  "o",  "o",  "o",  "o",  "o",  "o",
+    /* 1EE0 */ "o",  "o",  "o",  "o",  "u",  "u",  "u",  "u",  "u",  "u",  "u",  "u",  "u",  "u",  "u",  "u",
+    /* 1EF0 */ "u",  "u",  "y",  "y",  "y",  "y",  "y",  "y",  "y",  "y",  "ll", "ll", "v",  "v",  "y",  "y",
+};
+
+#define MORE_LATIN_FIRST 0x1E00
+#define MORE_LATIN_LAST  0x1EFF
+_Static_assert(ARRAY_LENGTH(more_latin) == MORE_LATIN_LAST - MORE_LATIN_FIRST + 1,
+               "a cell for each letter");
 
 /* Greek and Cyrillic small letters with accents, and without. In order, for bsearch's sake. */
 static const struct accented { uint16_t composed, base; } accented[] = {
@@ -47,7 +85,8 @@ static const struct accented { uint16_t composed, base; } accented[] = {
 struct range { uint32_t first, last; };
 
 static const struct range white_space[] = {
-    {'\t', '\r'}, {' ', ' '}, {0x00A0, 0x00A0}, {0x2000, 0x200A}, {0x3000, 0x3000}, {0xFEFF, 0xFEFF},
+    {'\t', '\r'}, {' ', ' '}, {0x0085, 0x0085}, {0x00A0, 0x00A0}, {0x1680, 0x1680}, {0x2000, 0x200A},
+    {0x2028, 0x2029}, {0x202F, 0x202F}, {0x205F, 0x205F}, {0x3000, 0x3000}, {0xFEFF, 0xFEFF},
 };
 static const struct range controls[] = {
     {0x00, 0x1F}, {0x7F, 0x9F}, {0x2028, 0x2029},
@@ -214,20 +253,32 @@ static uint32_t base(uint32_t c)
     return c == 0x03C2 ? 0x03C3 : c;
 }
 
+/* The letters of Latin that `c` is without case and accents; "" where it is none of them. */
+static const char *latin_letters(uint32_t c)
+{
+    if (c >= LATIN_FIRST && c <= LATIN_LAST)
+        return latin[c - LATIN_FIRST];
+    if (c >= MORE_LATIN_FIRST && c <= MORE_LATIN_LAST)
+        return more_latin[c - MORE_LATIN_FIRST];
+    return "";
+}
+
 char *text_fold(const char *text)
 {
     char *folded = xmalloc(strlen(text) + 1);
     size_t length = 0;
     uint32_t c;
 
-    /* No code point grows: Latin's two bytes become one or two letters, the others keep theirs. */
+    /* No code point grows: Latin's two or three bytes become one or two letters, the
+     * others keep theirs. */
     while (*text != '\0') {
         size_t count = next(text, &c);
+        const char *letter = latin_letters(c);
 
         if (c >= 'A' && c <= 'Z') {
             folded[length++] = (char)(c - 'A' + 'a');
-        } else if (c >= LATIN_FIRST && c <= LATIN_LAST && latin[c - LATIN_FIRST][0] != '\0') {
-            for (const char *letter = latin[c - LATIN_FIRST]; *letter != '\0'; letter++)
+        } else if (*letter != '\0') {
+            for (; *letter != '\0'; letter++)
                 folded[length++] = *letter;
         } else if (c >= 0x0370 && c <= 0x052F) {
             c = base(lower(c));

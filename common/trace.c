@@ -25,18 +25,27 @@
 static _Thread_local char current[TRACEPARENT_BYTES];
 static _Thread_local char current_trace_id[TRACE_ID_DIGITS + 1];
 
+/* Random bytes, fetched from the kernel for many ids at a time. */
+static _Thread_local unsigned char pool[256]; /* what getrandom gives in one piece */
+static _Thread_local size_t pool_left;
+
+static unsigned char random_byte(void)
+{
+    while (pool_left == 0)
+        if (getrandom(pool, sizeof(pool), 0) == (ssize_t)sizeof(pool))
+            pool_left = sizeof(pool);
+    return pool[--pool_left];
+}
+
 /* `count` random hexadecimal digits, not all of them 0. */
 static void random_digits(char *ret_digits, size_t count)
 {
     static const char digits[] = "0123456789abcdef";
-    unsigned char random[TRACE_ID_DIGITS] = {0};
-    ssize_t got;
 
-    do {
-        got = getrandom(random, count, 0);
+    do
         for (size_t i = 0; i < count; i++)
-            ret_digits[i] = digits[random[i] & 15];
-    } while (got != (ssize_t)count || strspn(ret_digits, "0") >= count);
+            ret_digits[i] = digits[random_byte() & 15];
+    while (strspn(ret_digits, "0") >= count);
 }
 
 static bool is_hex(const char *text, size_t count)

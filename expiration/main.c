@@ -22,6 +22,12 @@ static const struct setting settings[] = {
 };
 /* clang-format on */
 
+static void check(struct app *app, struct writer *problems)
+{
+    if (app->redis_url[0] != '\0' && !delay_is_url(app->redis_url))
+        write_format(problems, "REDIS_URL: must be redis://host[:port][/database]\n");
+}
+
 /* Redis away: -EAGAIN, and service_main calls again. Redis that may forget: a start-up error. */
 static int open_app(struct app *app)
 {
@@ -67,6 +73,7 @@ static const struct service expiration = {
     .listener_count = EXPIRATION_LISTENER_COUNT,
     .says = expiration_says,
     .says_count = EXPIRATION_SAYS_COUNT,
+    .check = check,
     .open = open_app,
     .close = close_app,
     .ready = ready,

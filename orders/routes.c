@@ -8,6 +8,7 @@
 #include "orders/app.h"
 #include "orders/ticket.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static int reply_order(struct http_reply *reply, int status, const struct order *order)
@@ -33,29 +34,69 @@ static int refuse_taken(struct http_reply *reply)
     return reply_error(reply, REFUSED, "ticketId", "Ticket is already reserved");
 }
 
-/*
- * Insert `order` into one of the buyer's free slots. What was read before is only a hint: two
- * buyers of one ticket, or one buyer's eleventh order, are told apart by the unique indexes. A slot
- * that was lost to a racing request of the same buyer is passed over for the next.
- */
-static int insert_into_slot(struct app *app, struct order *order, uint64_t taken_slots,
-                            struct http_reply *reply)
+/* Insert `order` into its slot. CONFLICT: the slot is taken; the unique indexes tell, whatever was
+ * read before. */
+static int insert(struct app *app, const struct order *order, struct http_reply *reply)
 {
     char index[STORE_INDEX_BYTES] = "";
     struct event event;
     int r;
 
     event_order(order, &event);
+    r = order_insert(app->core.outbox, order, &event, index);
+    if (r == CONFLICT && strcmp(index, ORDER_INDEX_TICKET) == 0)
+        return refuse_taken(reply);
+    return r;
+}
+
+/*
+ * Insert `order` into one of the buyer's free slots. Few have many orders open, so a slot by chance
+ * is tried first; only if that is taken does the survey cost a read. A slot that was lost to a
+ * racing request of the same buyer is passed over for the next.
+ */
+static int insert_into_slot(struct app *app, struct order *order, struct http_reply *reply)
+{
+    struct order_survey survey;
+    int r;
+
+    order->slot = (int64_t)strtoul(order->id + ID_BYTES - 5, NULL, 16) % app->max_live_orders;
+    r = insert(app, order, reply);
+    if (r != CONFLICT)
+        return r;
+    r = order_survey(app->core.store, order->user_id, order->ticket.id, &survey);
+    if (r != 0)
+        return r;
+    if (survey.taken)
+        return refuse_taken(reply);
     for (order->slot = 0; order->slot < app->max_live_orders; order->slot++) {
-        if ((taken_slots >> order->slot & 1) != 0)
+        if ((survey.taken_slots >> order->slot & 1) != 0)
             continue;
-        r = order_insert(app->core.outbox, order, &event, index);
+        r = insert(app, order, reply);
         if (r != CONFLICT)
             return r;
-        if (strcmp(index, ORDER_INDEX_TICKET) == 0)
-            return refuse_taken(reply);
     }
     return reply_error(reply, REFUSED, /* field= */ NULL, "Too many open orders");
+}
+
+/* May this buyer have the ticket on these terms? A ticket that is taken is called that, whatever
+ * else is wrong. */
+static int check_terms(struct app *app, const struct http_request *request,
+                       struct http_reply *reply, const struct ticket *ticket, int64_t seen_cents)
+{
+    bool own = strcmp(ticket->user_id, request->session.user_id) == 0;
+    struct order_survey survey;
+    int r;
+
+    if (!own && (seen_cents < 0 || ticket->price_cents <= seen_cents))
+        return 0;
+    r = order_survey(app->core.store, request->session.user_id, ticket->id, &survey);
+    if (r != 0)
+        return r;
+    if (survey.taken)
+        return refuse_taken(reply);
+    if (own)
+        return reply_error(reply, REFUSED, "ticketId", "Cannot buy your own ticket");
+    return refuse_price(reply, seen_cents, ticket->price_cents);
 }
 
 static void fill_order(struct order *order, const struct http_request *request,
@@ -76,7 +117,6 @@ static int route_create_order(struct app *app, const struct http_request *reques
     char ticket_id[ID_BYTES] = "";
     int64_t seen_cents = -1;
     struct ticket ticket;
-    struct order_survey survey;
     struct order order;
     int r;
 
@@ -91,18 +131,12 @@ static int route_create_order(struct app *app, const struct http_request *reques
     if (ticket.status == TICKET_WITHDRAWN)
         return NOT_FOUND;
 
-    r = order_survey(app->core.store, request->session.user_id, ticket_id, &survey);
+    r = check_terms(app, request, reply, &ticket, seen_cents);
     if (r != 0)
         return r;
-    if (survey.taken)
-        return refuse_taken(reply);
-    if (strcmp(ticket.user_id, request->session.user_id) == 0)
-        return reply_error(reply, REFUSED, "ticketId", "Cannot buy your own ticket");
-    if (seen_cents >= 0 && ticket.price_cents > seen_cents)
-        return refuse_price(reply, seen_cents, ticket.price_cents);
 
     fill_order(&order, request, &ticket, app->lock_seconds * 1000);
-    r = insert_into_slot(app, &order, survey.taken_slots, reply);
+    r = insert_into_slot(app, &order, reply);
     if (r != 0)
         return r;
     r = order_give_in_to_ticket(app, &order); /* withdrawn while we were at it */

@@ -27,6 +27,7 @@ struct way {
     struct payment *payment;
     int64_t deadline_ms;
     char *message;
+    bool order_lost; /* as last read */
 };
 
 static int64_t time_left(const struct way *way)
@@ -38,23 +39,33 @@ static int64_t time_left(const struct way *way)
 
 static int move(struct way *way, enum payment_status status)
 {
-    bool waits = status == PAYMENT_AUTHORIZED || status == PAYMENT_REQUIRES_ACTION;
+    bool waits = status == PAYMENT_AUTHORIZED || status == PAYMENT_REQUIRES_ACTION ||
+                 (status == PAYMENT_CAPTURED && way->order_lost); /* to be refunded */
     int64_t again_ms = waits ? instant_now() + way->charger->resolve_ms : 0;
 
     return payment_move(way->charger->outbox, way->payment, status, again_ms);
-}
-
-/* The card was refused, or the request can never succeed: the payment has failed. */
-static int refuse(struct way *way, const struct stripe_intent *intent)
-{
-    text_copy(way->message, CHARGE_MESSAGE_BYTES, intent->message);
-    return move(way, PAYMENT_FAILED);
 }
 
 static int verb(struct way *way, enum stripe_verb what, struct stripe_intent *ret_intent)
 {
     return stripe_do(way->charger->stripe, what, way->payment->state.stripe_id, way->payment->id,
                      time_left(way), ret_intent);
+}
+
+/* The card was refused, or the request can never succeed: the payment has failed. A buyer who was
+ * to act has the intent's client secret, and could have it confirmed again with another card: it is
+ * closed first. Where Stripe refuses that, it has moved on meanwhile. */
+static int refuse(struct way *way, const struct stripe_intent *intent)
+{
+    struct stripe_intent closed = {0};
+    int r = 0;
+
+    text_copy(way->message, CHARGE_MESSAGE_BYTES, intent->message);
+    if (way->payment->state.status == PAYMENT_REQUIRES_ACTION)
+        r = verb(way, STRIPE_CANCEL, &closed);
+    if (r != 0)
+        return r < 0 ? r : -EAGAIN;
+    return move(way, PAYMENT_FAILED);
 }
 
 static int ask_stripe(struct way *way, struct stripe_intent *ret_intent)
@@ -199,6 +210,20 @@ static int take_step(struct way *way, enum payment_step step)
     return 0;
 }
 
+/* What has become of the payment's order by now. What is over stays as it is. */
+static int read_order(struct way *way, struct order *order)
+{
+    const struct payment *payment = way->payment;
+    int r = 0;
+
+    if (order_status_is_open(order->status))
+        r = order_find(way->charger->store, payment->state.order_id, order);
+    if (r > 0)
+        return fail(-EIO, "payment %s has no order %s", payment->id, payment->state.order_id);
+    way->order_lost = order->status == ORDER_CANCELLED;
+    return r;
+}
+
 int charge_settle(struct charger *charger, struct payment *payment, int64_t timeout_ms,
                   char ret_message[CHARGE_MESSAGE_BYTES])
 {
@@ -206,16 +231,14 @@ int charge_settle(struct charger *charger, struct payment *payment, int64_t time
                       .payment = payment,
                       .deadline_ms = instant_monotonic() + timeout_ms,
                       .message = ret_message};
+    struct order order = {.status = ORDER_CREATED};
 
     ret_message[0] = '\0';
     for (int i = 0; i < STEPS_MAX; i++) {
-        struct order order;
         enum payment_step step;
-        int r = order_find(charger->store, payment->state.order_id, &order);
+        int r = read_order(&way, &order);
 
-        if (r > 0)
-            return fail(-EIO, "payment %s has no order %s", payment->id, payment->state.order_id);
-        if (r < 0)
+        if (r != 0)
             return r;
         step = payment_next(payment, &order);
         if (step == PAYMENT_REST)

@@ -6,6 +6,7 @@
 #include "payments/settler.h"
 
 #include <stddef.h>
+#include <string.h>
 
 /* clang-format off */
 /*   variable                type            default                   field                                least most  what it means */
@@ -30,6 +31,16 @@ static const enum event_type says[] = {
 };
 
 static const struct service_aggregate aggregates[] = {{"payments", payment_to_event}};
+
+static void check(struct app *app, struct writer *problems)
+{
+    const char *base = app->stripe_base;
+
+    if (base[0] != '\0' && strncmp(base, "https://", 8) != 0 && strncmp(base, "http://", 7) != 0)
+        write_format(problems, "STRIPE_API_BASE: must begin with https:// or http://\n");
+    if (app->currency[strspn(app->currency, "abcdefghijklmnopqrstuvwxyz")] != '\0')
+        write_format(problems, "CURRENCY: must be three lower case letters\n");
+}
 
 static int payments_open(struct app *app)
 {
@@ -70,6 +81,7 @@ int main(int argc, char **argv)
         .job_count = ARRAY_LENGTH(jobs),
         .aggregates = aggregates,
         .aggregate_count = ARRAY_LENGTH(aggregates),
+        .check = check,
         .open = payments_open,
         .close = payments_close,
     };

@@ -137,11 +137,20 @@ int payment_insert(struct outbox *outbox, const struct payment *payment, int64_t
     return r;
 }
 
+/* Noting an intent moves no version, so who decided on a payment that had none says so: otherwise
+ * it could be voided as "never confirmed" while somebody else, who has just noted one, confirms it.
+ * And of two intents only one is ever noted. */
+static void append_intent(bson_t *filter, const struct payment *payment)
+{
+    if (payment->state.stripe_id[0] == '\0')
+        BSON_APPEND_NULL(filter, "stripeId"); /* absent */
+}
+
 int payment_move(struct outbox *outbox, struct payment *payment, enum payment_status status,
                  int64_t work_at_ms)
 {
     struct payment next = *payment;
-    bson_t set = BSON_INITIALIZER, unset = BSON_INITIALIZER;
+    bson_t set = BSON_INITIALIZER, unset = BSON_INITIALIZER, guard = BSON_INITIALIZER;
     struct event event;
     int r;
 
@@ -156,11 +165,13 @@ int payment_move(struct outbox *outbox, struct payment *payment, enum payment_st
         BSON_APPEND_DATE_TIME(&set, "workAt", work_at_ms);
     if (work_at_ms == 0)
         BSON_APPEND_UTF8(&unset, "workAt", "");
+    append_intent(&guard, payment);
     event_payment(&event, &next);
-    r = outbox_save(outbox, COLLECTION, &set, work_at_ms == 0 ? &unset : NULL, /* guard= */ NULL,
-                    &event, /* ret_index= */ NULL);
+    r = outbox_save(outbox, COLLECTION, &set, work_at_ms == 0 ? &unset : NULL, &guard, &event,
+                    /* ret_index= */ NULL);
     bson_destroy(&set);
     bson_destroy(&unset);
+    bson_destroy(&guard);
     if (r == 0)
         *payment = next;
     return r;
@@ -175,8 +186,7 @@ static int note(struct store *store, const struct payment *payment, const bson_t
 
     store_append_id(&filter, "_id", payment->id);
     BSON_APPEND_INT64(&filter, "version", payment->version);
-    if (payment->state.stripe_id[0] == '\0')
-        BSON_APPEND_NULL(&filter, "stripeId"); /* absent: of two intents only one is ever noted */
+    append_intent(&filter, payment);
     r = store_update(store, COLLECTION, &filter, update, /* many= */ false, &matched);
     bson_destroy(&filter);
     if (r != 0)

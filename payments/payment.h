@@ -68,7 +68,7 @@ must_check int payment_insert(struct outbox *outbox, const struct payment *payme
 
 /* Move to `status` with its event. `work_at_ms` 0: settled, nobody needs to look again. Advances
  * payment->version. REFUSED: not a step that a payment takes (nothing written); STALE: somebody
- * else has moved it. */
+ * else has moved it, or noted an intent where `payment` has none. */
 must_check int payment_move(struct outbox *outbox, struct payment *payment,
                             enum payment_status status, int64_t work_at_ms);
 

@@ -29,11 +29,17 @@ static int reply_payment(struct http_reply *reply, int status, const struct paym
     return 0;
 }
 
-/* What to say of a payment that the card's bank or Stripe has refused. */
-static int reply_refused(struct http_reply *reply, const char *message)
+/* What to say of a payment that has come to rest: a payment, or why there is none. `message` is
+ * Stripe's, or "" where another request has heard it. */
+static int reply_rest(struct http_reply *reply, int status, const struct payment *payment,
+                      const char *message)
 {
-    return reply_error(reply, REFUSED, NULL,
-                       *message != '\0' ? message : "Your card was declined.");
+    if (payment->state.status == PAYMENT_FAILED)
+        return reply_error(reply, REFUSED, NULL,
+                           *message != '\0' ? message : "Your card was declined.");
+    if (payment->state.status == PAYMENT_VOIDED) /* the order was lost meanwhile */
+        return reply_error(reply, REFUSED, NULL, "Cannot pay for a cancelled order");
+    return reply_payment(reply, status, payment, /* with_secret= */ true);
 }
 
 /* May this order be paid for? */
@@ -69,20 +75,17 @@ static int wait_while_started(struct app *app, struct payment *payment)
 static int go_on(struct app *app, const struct http_request *request, struct http_reply *reply,
                  struct payment *payment)
 {
-    char message[CHARGE_MESSAGE_BYTES];
+    char message[CHARGE_MESSAGE_BYTES] = "";
     int r = wait_while_started(app, payment);
 
     if (r == 0 && (payment->state.status == PAYMENT_STARTED ||
-                   payment->state.status == PAYMENT_REQUIRES_ACTION)) {
+                   payment->state.status == PAYMENT_REQUIRES_ACTION))
         r = charge_settle(&app->charger, payment, time_for_stripe(request), message);
-        if (r == 0 && payment->state.status == PAYMENT_FAILED)
-            return reply_refused(reply, message);
-    }
     if (r > 0)
         return fail(-EIO, "payment %s is gone", payment->id);
     if (r < 0)
         return r;
-    return reply_payment(reply, 200, payment, /* with_secret= */ true);
+    return reply_rest(reply, 200, payment, message);
 }
 
 /* Begin a new payment: stored before Stripe hears of it. */
@@ -112,11 +115,7 @@ static int begin(struct app *app, const struct http_request *request, struct htt
     r = charge_settle(&app->charger, &payment, time_for_stripe(request), message);
     if (r != 0)
         return r;
-    if (payment.state.status == PAYMENT_FAILED)
-        return reply_refused(reply, message);
-    if (payment.state.status == PAYMENT_VOIDED) /* the order was lost meanwhile */
-        return reply_error(reply, REFUSED, NULL, "Cannot pay for a cancelled order");
-    return reply_payment(reply, 201, &payment, /* with_secret= */ true);
+    return reply_rest(reply, 201, &payment, message);
 }
 
 static int route_create_payment(struct app *app, const struct http_request *request,

@@ -4,11 +4,12 @@
 #include "common/money.h"
 #include "tickets/app.h"
 
-static int open_app(struct app *app)
+/* Also reads it. */
+static void check(struct app *app, struct writer *problems)
 {
-    if (money_from_text(app->min_price, &app->min_price_cents) != MONEY_OK)
-        return fail(-EINVAL, "MIN_PRICE: is no price: %s", app->min_price);
-    return 0;
+    if (app->min_price[0] != '\0' &&
+        money_from_text(app->min_price, &app->min_price_cents) != MONEY_OK)
+        write_format(problems, "MIN_PRICE: must be a price, such as 0.50\n");
 }
 
 /* clang-format off */
@@ -57,7 +58,7 @@ int main(int argc, char **argv)
         .index_count = ARRAY_LENGTH(indexes),
         .aggregates = aggregates,
         .aggregate_count = ARRAY_LENGTH(aggregates),
-        .open = open_app,
+        .check = check,
     };
 
     return service_main(&tickets, argc, argv);

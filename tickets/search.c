@@ -102,28 +102,58 @@ void search_append_keys(bson_t *fields, const char *title)
     bson_append_array_end(fields, &words);
 }
 
-/* Every word of `query` begins a word of the title. */
-static void append_words(bson_t *filter, const char *query)
+struct word {
+    const char *text;
+    size_t length;
+};
+
+static bool begins(const struct word *word, const struct word *other)
+{
+    return word->length <= other->length && memcmp(word->text, other->text, word->length) == 0;
+}
+
+/* Keep `word` among the `*count` words, unless it begins one of them; those that begin it go. */
+static void keep_word(struct word *words, size_t *count, const struct word *word)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < *count; i++)
+        if (begins(word, &words[i]))
+            return;
+    for (size_t i = 0; i < *count; i++)
+        if (!begins(&words[i], word))
+            words[kept++] = words[i];
+    words[kept++] = *word;
+    *count = kept;
+}
+
+/* Every word of `query` begins a word of the title. Of two words one of which begins the other, the
+ * longer says it all. So those that are left ask for a word of the title each, and where they are
+ * more than a title can have, no title has them all: false. */
+static bool append_words(bson_t *filter, const char *query)
 {
     cleanup(freep) char *folded = text_fold(query);
-    const char *rest = folded, *word;
+    struct word words[SEARCH_WORDS_MAX + 1], word;
+    const char *rest = folded;
+    size_t count = 0;
     char key[16];
-    size_t length;
     bson_t condition, all;
 
-    if (!next_word(&rest, &word, &length))
-        return;
+    while (count <= SEARCH_WORDS_MAX && next_word(&rest, &word.text, &word.length))
+        keep_word(words, &count, &word);
+    if (count == 0 || count > SEARCH_WORDS_MAX)
+        return count == 0;
     BSON_APPEND_DOCUMENT_BEGIN(filter, "words", &condition);
     BSON_APPEND_ARRAY_BEGIN(&condition, "$all", &all);
-    for (unsigned i = 0; i < SEARCH_WORDS_MAX && length > 0; i++) {
-        cleanup(freep) char *expression = xasprintf("^%.*s", (int)length, word);
+    for (unsigned i = 0; i < count; i++) {
+        cleanup(freep) char *expression = xasprintf("^%.*s", (int)words[i].length, words[i].text);
 
         snprintf(key, sizeof(key), "%u", i);
         BSON_APPEND_REGEX(&all, key, expression, "");
-        next_word(&rest, &word, &length);
     }
     bson_append_array_end(&condition, &all);
     bson_append_document_end(filter, &condition);
+    return true;
 }
 
 static char *cursor_write(enum search_sort sort, const struct ticket *ticket)
@@ -257,8 +287,9 @@ int search_run(struct store *store, const struct search *search,
             return r;
         append_after(filter, search->sort, &cursor);
     }
-    if (search->words)
-        append_words(filter, search->words);
+    *ret_next = NULL;
+    if (search->words && !append_words(filter, search->words))
+        return 0;
 
     options = BCON_NEW("sort", "{", sorts[search->sort].field, BCON_INT32(sorts[search->sort].way),
                        "_id", BCON_INT32(sorts[search->sort].way), "}", "limit",

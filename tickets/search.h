@@ -13,7 +13,7 @@
 
 #include <bson/bson.h>
 
-#define SEARCH_WORDS_MAX 8 /* of a query; what comes after them is not looked at */
+#define SEARCH_WORDS_MAX 100 /* of a title: 200 characters have no room for more */
 
 struct store;
 struct ticket;

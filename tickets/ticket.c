@@ -70,7 +70,11 @@ static enum ticket_effect lock(struct ticket *ticket, const struct order *order,
         if (holder && !order_status_is_live(holder->status))
             return change(ticket, TICKET_RESERVED, order->id);
         return TICKET_WAITS;
-    case TICKET_SOLD: return own ? TICKET_STAYS : TICKET_WAITS;
+    case TICKET_SOLD:
+        /* To another: a complete order stays one, so this one is over, and the event that says so
+         * is on its way, perhaps long (it was given to a process that died). To wait for it would
+         * hold up a start that catches up. */
+        return TICKET_STAYS;
     case TICKET_STATUS_COUNT: break;
     }
     return TICKET_WAITS;

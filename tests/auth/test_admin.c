@@ -89,11 +89,12 @@ Test(admin, an_ordinary_account_is_taken_over_with_its_own_password)
 
 static void expect_no_start(const char *email, const char *password, const char *reason)
 {
+    const char *const env[] = {email, password, "LOG_LEVEL=loud", NULL};
     char *log = NULL;
 
-    cr_assert_eq(
-        given_one_service_that_ends("auth", (const char *const[]){email, password, NULL}, &log), 1);
+    cr_assert_eq(given_one_service_that_ends("auth", env, &log), 1);
     cr_assert_not_null(strstr(log, reason), "%s", log);
+    cr_assert_not_null(strstr(log, "LOG_LEVEL: "), "all of it at once: %s", log);
     free(log);
 }
 

@@ -45,6 +45,8 @@ Test(http_reply, if_none_match_gives_304)
         {"If-None-Match: 3\r\n", 200},
         {"If-None-Match: \"33\", \"\"\r\n", 200},
         {"If-None-Match: \"3\r\n", 200},
+        {"If-None-Match: \"3\"x\r\n", 200},
+        {"If-None-Match: \"1\"x, \"3\"\r\n", 200},
         {"If-None-Match: \r\n", 200},
     };
     struct app app;

@@ -333,6 +333,25 @@ Test(http_request, requests_of_any_size_get_an_answer)
     stop_app(server);
 }
 
+/* A list's Link says the query again, with escapes where a careless client wrote none. */
+Test(http_request, a_target_that_a_reply_has_no_room_for_is_refused)
+{
+    struct app app;
+    struct http_server *server = given_app(&app, NULL);
+    char path[3001] = "/api/echo?q=";
+    size_t start = strlen(path);
+
+    for (int round = 0; round < 2; round++) {
+        cleanup(forget) struct heard answer = {.status = 0};
+
+        memset(path + start, round == 0 ? 'a' : '+', sizeof(path) - 1 - start);
+        path[sizeof(path) - 1] = '\0';
+        answer = call(server, "GET", path, "", NULL);
+        cr_assert_eq(answer.status, round == 0 ? 200 : 414, "%d", answer.status);
+    }
+    stop_app(server);
+}
+
 Test(http_request, a_harmless_request_id_is_kept_and_another_replaced)
 {
     struct app app;

@@ -58,6 +58,20 @@ Test(idempotency, the_same_key_and_body_give_the_stored_answer)
     stop_app(server);
 }
 
+Test(idempotency, a_trailing_slash_is_the_same_route)
+{
+    struct app app;
+    struct http_server *server = given_app(&app, with_keys);
+    cleanup(forget) struct heard first = create(server, "k", BODY);
+    cleanup(freep) char *headers = xasprintf("%sIdempotency-Key: k\r\n", given_bearer(ROLE_USER));
+    cleanup(forget) struct heard second = call(server, "POST", "/api/things/", headers, BODY);
+
+    cr_assert_eq(second.status, 201);
+    cr_assert_str_eq(second.body, first.body);
+    cr_assert_eq(app.calls, 1);
+    stop_app(server);
+}
+
 Test(idempotency, without_a_key_each_request_runs)
 {
     struct app app;

@@ -28,7 +28,7 @@
 /* The service's own struct app; heard.h's is another program's. */
 struct probe_app {
     struct core core;
-    const char *greeting;
+    const char *greeting, *farewell;
 };
 
 static int route_greet(struct app *app, const struct http_request *request,
@@ -80,9 +80,16 @@ static int answer_greet(void *context, const char *request, struct writer *reply
     return 0;
 }
 
+static void check_app(struct app *app, struct writer *problems)
+{
+    if (strcmp(((struct probe_app *)(void *)app)->farewell, "hello") == 0)
+        write_format(problems, "FAREWELL: must be none of a greeting\n");
+}
+
 /* clang-format off */
 static const struct setting settings[] = {
     {"GREETING", SETTING_TEXT, "hello", offsetof(struct probe_app, greeting), 1, 100, "what it says"},
+    {"FAREWELL", SETTING_TEXT, "bye",   offsetof(struct probe_app, farewell), 1, 100, "what it says last"},
 };
 static const struct http_route routes[] = {
     {"GET", "/greet", PUBLIC, HTTP_WORKER, route_greet},
@@ -105,6 +112,7 @@ static const struct service probe = {
     .indexes = indexes, .index_count = ARRAY_LENGTH(indexes),
     .jobs = jobs, .job_count = ARRAY_LENGTH(jobs),
     .aggregates = aggregates, .aggregate_count = ARRAY_LENGTH(aggregates),
+    .check = check_app,
     .verbs = verbs, .verb_count = ARRAY_LENGTH(verbs),
 };
 /* clang-format on */
@@ -268,18 +276,24 @@ Test(service, sigint_stops_it_too)
 
 Test(service, all_wrong_settings_are_named_at_once)
 {
+    static const char *const names[] = {
+        "JWT_KEY: ",   "LISTENER_WORKERS: ", "LOG_LEVEL: ", "GREETING: ",       "FAREWELL: ",
+        "MONGO_URI: ", "NATS_URL: ",         "ADDRESS: ",   "SESSION_COOKIE: ",
+    };
     struct process process;
 
     setenv("JWT_KEY", "short", 1);
     setenv("LISTENER_WORKERS", "many", 1);
     setenv("LOG_LEVEL", "loud", 1);
     setenv("GREETING", "", 1);
+    setenv("FAREWELL", "hello", 1);
+    setenv("MONGO_URI", "127.0.0.1", 1);
+    setenv("NATS_URL", "http://127.0.0.1", 1);
+    setenv("ADDRESS", "here", 1);
+    setenv("SESSION_COOKIE", "a b", 1);
     process = start(NULL);
     cr_assert_eq(exit_code(&process), 1);
-    for (size_t i = 0; i < 4; i++) {
-        static const char *const names[] = {
-            "JWT_KEY: ", "LISTENER_WORKERS: ", "LOG_LEVEL: ", "GREETING: "};
-
+    for (size_t i = 0; i < ARRAY_LENGTH(names); i++) {
         cr_assert_not_null(strstr(log_of(&process), names[i]), "%s", log_of(&process));
     }
     unlink(process.log);
@@ -444,7 +458,7 @@ Test(service, describe_prints_its_tables)
     cr_assert_not_null(root, "%s", log_of(&process));
     cr_assert_str_eq(json_string_value(json_object_get(root, "name")), "probe");
     cr_assert_eq(json_array_size(json_object_get(root, "routes")), 4);
-    cr_assert_eq(json_array_size(json_object_get(root, "settings")), 1);
+    cr_assert_eq(json_array_size(json_object_get(root, "settings")), 2);
     cr_assert_str_eq(json_string_value(json_object_get(
                          json_array_get(json_object_get(root, "hears"), 0), "durable")),
                      "probe-orders");

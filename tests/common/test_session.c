@@ -151,6 +151,7 @@ Test(session, payloads_of_the_wrong_shape_are_refused)
         "{" WHO HOUSE ",\"exp\":true}",
         "{" WHO HOUSE ",\"exp\":[1795000890]}",
         "{" WHO HOUSE ",\"exp\":{}}",
+        "{" WHO TIMES HOUSE ",\"role\":\"admin\"}", /* twice */
         /* iat, nbf */
         "{" WHO HOUSE ",\"exp\":1795000890,\"iat\":1795000061}",
         "{" WHO HOUSE ",\"exp\":1795000890,\"iat\":\"1794999990\"}",
@@ -186,6 +187,22 @@ Test(session, payloads_of_the_wrong_shape_are_refused)
 
     for (size_t i = 0; i < ARRAY_LENGTH(payloads); i++)
         cr_assert(!check_payload(&strict, payloads[i]), "accepted: %s", payloads[i]);
+}
+
+/* Printing such claims takes a stack frame for each level, and a worker's stack is small. */
+Test(session, claims_are_shallow)
+{
+    cleanup(freep) char *shallow = NULL;
+    cleanup(freep) char *deep = NULL;
+    char brackets[1001];
+
+    memset(brackets, '[', 500);
+    memset(brackets + 500, ']', 500);
+    brackets[1000] = '\0';
+    deep = xasprintf("{" WHO TIMES HOUSE ",\"more\":%s}", brackets);
+    shallow = xasprintf("{" WHO TIMES HOUSE ",\"more\":%.20s}", brackets + 490);
+    cr_assert(check_payload(&strict, shallow));
+    cr_assert(!check_payload(&strict, deep));
 }
 
 Test(session, an_email_that_is_too_long_is_refused)
@@ -467,6 +484,9 @@ Test(session, who_wins)
     cr_assert(reads(bearer, "session=bad"));
     cr_assert(!reads("Bearer bad", session), "a bad bearer header fell back to the cookie");
     cr_assert(!reads("Bearer ", session));
+    cr_assert(!reads("Bearer", session), "libmicrohttpd takes the blank away");
+    cr_assert(!reads("bearer\tbad", session));
+    cr_assert(reads("Bearers bad", session), "another scheme");
     cr_assert(reads("Basic eDp5", session), "another scheme is not a bearer header");
     cr_assert(!reads(NULL, bad_first), "a bad session cookie fell back to express:sess");
     cr_assert(reads(NULL, twice));

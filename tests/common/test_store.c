@@ -245,17 +245,19 @@ Test(store, one_bulk_gives_each_change_its_own_result)
         {.filter = nobody, .update = mark, .result = -1},
         {.filter = bob, .update = mark, .upsert = true, .result = -1},
     };
+    int64_t matched = -1;
 
     given_indexes(store, &email_index, 1, NULL);
     cr_assert_eq(store_insert(store, "people", ann, NULL), 0);
     cr_assert_eq(store_insert(store, "people", bob, NULL), 0);
-    cr_assert_eq(store_change_all(store, "people", changes, ARRAY_LENGTH(changes)), 0);
+    cr_assert_eq(store_change_all(store, "people", changes, ARRAY_LENGTH(changes), &matched), 0);
+    cr_expect_eq(matched, 2, "neither the conflict nor nobody");
     cr_expect_eq(changes[0].result, 0);
     cr_expect_eq(changes[1].result, CONFLICT);
     cr_expect_eq(changes[2].result, 0);
     cr_expect_eq(changes[3].result, 0, "unordered: what follows a conflict is done");
     cr_expect_eq(count_people(store, "{\"marked\": true}"), 2);
-    cr_expect_eq(store_change_all(store, "people", changes, 0), 0, "nothing to do");
+    cr_expect_eq(store_change_all(store, "people", changes, 0, NULL), 0, "nothing to do");
 }
 
 Test(store, an_index_is_made_once_and_kept)
@@ -349,7 +351,7 @@ Test(store, a_server_that_hangs_is_eagain_within_the_call_timeout)
 
     change = (struct store_change){.filter = &all, .update = &all, .upsert = false, .result = 0};
     BSON_APPEND_INT32(&all, "x", 1);
-    cr_expect_eq(store_change_all(store, "people", &change, 1), -EIO, "not an update at all");
+    cr_expect_eq(store_change_all(store, "people", &change, 1, NULL), -EIO, "not an update at all");
     cr_expect_eq(change.result, -EIO);
 
     pause_store(GIVEN_MONGO, false);

@@ -48,6 +48,9 @@ static const struct { const char *text, *folded; } fold_rows[] = {
     {"Þór Ðan Øre",       "thor dan ore"},
     {"Łódź Čapek Ğ İ ı Ž","lodz capek g i i z"},
     {"Ŀŀ Ĳĳ ŉ ſ",         "ll ijij n s"},
+    {"Brașov ȚARA Ǎ Ǆ ǿ", "brasov tara a dz o"},
+    {"Tiếng VIỆT Ẁ ẞ ỹ",  "tieng viet w ss y"},
+    {"Ƣ ə ẟ",             "Ƣ ə ẟ"},
     {"3 × 4 ÷ 2",         "3 × 4 ÷ 2"},
     {"e\u0301te\u0301",   "ete"},
     {"ΑΘΉΝΑ Ϊ Ώ ΐ ΰ",     "αθηνα ι ω ι υ"},
@@ -66,6 +69,7 @@ static const struct { const char *text, *trimmed; } trim_rows[] = {
     {" \t\r\n\v\f",                            ""},
     {"\u00A0\u2003a\u3000b\u200A\uFEFF",       "a\u3000b"},
     {"\u200Ba\u200B",                          "\u200Ba\u200B"},
+    {"\u1680\u202Fa\u205F\u2028\u2029\xC2\x85",  "a"},
     {"\xFF x \xFF",                            "\xFF x \xFF"},
 };
 /* clang-format on */

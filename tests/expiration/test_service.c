@@ -92,6 +92,16 @@ Test(service, it_is_not_ready_without_redis_and_lives_on)
     eventually(is_ready, NULL, 10000, "ready again");
 }
 
+Test(service, wrong_settings_are_named_at_once)
+{
+    const char *const wrong[] = {"REDIS_URL=http://127.0.0.1", "LOCK_SECONDS=x", NULL};
+    cleanup(freep) char *log = NULL;
+
+    cr_expect_eq(given_one_service_that_ends("expiration", wrong, &log), 1);
+    cr_expect_not_null(strstr(log, "REDIS_URL: "), "%s", log);
+    cr_expect_not_null(strstr(log, "LOCK_SECONDS: "), "%s", log);
+}
+
 Test(service, it_refuses_to_start_on_a_redis_that_may_forget)
 {
     cleanup(freep) char *log = NULL;

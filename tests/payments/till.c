@@ -6,15 +6,17 @@
 
 #include <stdio.h>
 
-void given_payments(const char *base)
+struct one_service given_payments(const char *base)
 {
     static char url[128];
     const char *env[] = {url, "STRIPE_KEY=sk_test_x", "STRIPE_WEBHOOK_SECRET=" WEBHOOK_SECRET,
                          "RESOLVE_SECONDS=1", NULL};
+    struct one_service payments;
 
     snprintf(url, sizeof(url), "STRIPE_API_BASE=%s", base);
-    given_one_service("payments", env);
+    payments = given_one_service("payments", env);
     sign_as(BUYER, ROLE_USER);
+    return payments;
 }
 
 struct event order_event(const char *id, enum event_type type, int64_t version,
@@ -62,7 +64,7 @@ const char *known_order(void)
 
 const struct answer *pay_with(const char *order, const char *token)
 {
-    static char body[256];
+    static _Thread_local char body[256]; /* several clicks at once */
 
     snprintf(body, sizeof(body), "{\"orderId\":\"%s\",\"token\":\"%s\"}", order, token);
     return ask("POST", "/api/payments", body);

@@ -13,7 +13,7 @@
 #define WEBHOOK_SECRET "whsec_x"
 
 /* Start payments against the Stripe at `base`; questions come from BUYER. */
-void given_payments(const char *base);
+struct one_service given_payments(const char *base);
 
 /* An event of order `id`, of BUYER's, for 42.50. */
 struct event order_event(const char *id, enum event_type type, int64_t version,

@@ -19,6 +19,11 @@ Test(edge, its_own_refusals_have_the_one_shape_of_errors)
     expect_refusal(answer, 405, NULL, "Method not allowed");
     cr_assert_not_null(answer_header(answer, "Allow", 0));
 
+    /* A path that is nobody's is that whatever the method. */
+    expect_refusal(delete_at("/nothing"), 404, NULL, "Not Found");
+    expect_refusal(delete_at("/api/nothing"), 404, NULL, "Not Found");
+    expect_refusal(delete_at("/"), 405, NULL, "Method not allowed");
+
     /* What is for the cluster only is not passed. */
     expect_status(get("/readyz"), 404);
     expect_status(get("/metrics"), 404);
@@ -35,6 +40,22 @@ Test(edge, its_own_refusals_have_the_one_shape_of_errors)
     cr_assert_str_eq(answer_text(answer, "title"), "Service Unavailable");
     cr_assert_eq(answer_number(answer, "status"), 503);
     cr_assert_str_eq(answer_text(answer, "instance"), "/api/payments/0123456789abcdef01234567");
+}
+
+/* What is too much for libmicrohttpd, it says in HTML; too much for nginx is said by nginx. */
+Test(edge, heads_of_any_size_are_refused_in_the_one_shape)
+{
+    given_system(NULL);
+    as_nobody();
+    for (int size = 2000; size < 30000; size += 500) {
+        cleanup(freep) char *cookie = xasprintf("Cookie: a=%0*d", size, 0);
+        const struct answer *answer = ask_for(&(struct question){
+            .method = "GET", .path = "/api/users/currentuser", .headers = {cookie}});
+
+        if (answer->status != 200)
+            expect_refusal(answer, 431, NULL, "Headers are too large");
+        cr_assert(answer->status == 200 || size > 3000, "%d bytes: %d", size, answer->status);
+    }
 }
 
 /* A body of `bytes`, as a ticket whose title is too long. */
@@ -59,7 +80,7 @@ Test(edge, more_than_sixty_sign_ins_a_minute_from_one_address_are_too_many)
 
     given_system(&(struct system_options){.rate_limits = true});
     as_nobody();
-    for (int i = 0; i < 70; i++) {
+    for (int i = 0; i < 300; i++) { /* a second that goes by allows one more */
         answer = post("/api/users/signin", "{\"email\":\"u%d@example.com\",\"password\":\"x\"}", i);
         if (answer->status == 429)
             break;

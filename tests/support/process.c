@@ -84,11 +84,11 @@ static void hire_janitor(void)
         cr_assert_fail("cannot make %s: %s", folder, strerror(errno));
 
     pid = fork();
-    cr_assert_geq(pid, 0, "cannot fork: %s", strerror(errno));
     if (pid == 0) {
         setsid(); /* out of reach of a ^C that ends the test */
         become("/bin/sh", argv, environ, ends[0], nothing);
     }
+    cr_assert_geq(pid, 0, "cannot fork: %s", strerror(errno));
     close(ends[0]);
     close(nothing);
     janitor_pipe = ends[1];
@@ -162,11 +162,11 @@ pid_t spawn(const char *const *argv, const char *const *env, const char *log)
     }
 
     pid = fork();
-    cr_assert_geq(pid, 0, "cannot fork: %s", strerror(errno));
-    if (pid == 0) {
+    if (pid == 0) { /* before any assertion: one takes locks that another thread may have held */
         setpgid(0, 0);
         become(argv[0], argv, (char *const *)(uintptr_t)merged, nothing, output);
     }
+    cr_assert_geq(pid, 0, "cannot fork: %s", strerror(errno));
     setpgid(pid, pid); /* on both sides: whoever comes first, the group is there after */
     tell_janitor('+', pid);
     close(nothing);
@@ -306,14 +306,16 @@ void print_file(const char *path)
 const char *find_program(const char *variable, const char *name)
 {
     const char *chosen = getenv(variable);
-    static char path[8][64];
-    static size_t used;
+    static char paths[8][64]; /* those found so far; a store may be started many times */
+    size_t i = 0;
 
     if (chosen && *chosen)
         return chosen;
-    cr_assert_lt(used, ARRAY_LENGTH(path));
-    snprintf(path[used], sizeof(path[used]), ".local/bin/%s", name);
-    return access(path[used], X_OK) == 0 ? path[used++] : name;
+    while (i < ARRAY_LENGTH(paths) && paths[i][0] && strcmp(strrchr(paths[i], '/') + 1, name) != 0)
+        i++;
+    cr_assert_lt(i, ARRAY_LENGTH(paths));
+    snprintf(paths[i], sizeof(paths[i]), ".local/bin/%s", name);
+    return access(paths[i], X_OK) == 0 ? paths[i] : name;
 }
 
 void eventually(bool (*condition)(void *context), void *context, int64_t timeout_ms,
@@ -332,6 +334,7 @@ void eventually(bool (*condition)(void *context), void *context, int64_t timeout
 
 void find_built(const char *name, char *ret_path, size_t size)
 {
+    const char *chosen = getenv("TEST_BIN");
     char self[512];
     ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
 
@@ -339,6 +342,9 @@ void find_built(const char *name, char *ret_path, size_t size)
     self[length] = '\0';
     for (int up = 0; up < 2; up++)
         *strrchr(self, '/') = '\0';
-    snprintf(ret_path, size, "%s/bin/%s", self, name);
+    if (chosen && *chosen)
+        snprintf(ret_path, size, "%s/%s", chosen, name);
+    else
+        snprintf(ret_path, size, "%s/bin/%s", self, name);
     cr_assert_eq(access(ret_path, X_OK), 0, "%s is not built", ret_path);
 }

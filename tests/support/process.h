@@ -33,7 +33,7 @@ bool port_is_ready(int port);
 void print_file(const char *path);
 
 /* Our own program, built beside this one: build/<flavour>/bin/<name>, seen from
- * build/<flavour>/suites/<suite>, which is this program. */
+ * build/<flavour>/suites/<suite>, which is this program; or TEST_BIN/<name>, where that is set. */
 void find_built(const char *name, char *ret_path, size_t size);
 
 /* A program: what the environment variable names, else .local/bin/<name>, else from PATH. */

@@ -108,6 +108,11 @@ void stripe_fault(const char *call, const char *fault, int times)
     json_decref(ask_fake("/_faults", body));
 }
 
+void stripe_happens(const char *path)
+{
+    json_decref(ask_fake(path, ""));
+}
+
 struct stripe_ledger stripe_ledger(const char *order_id)
 {
     struct stripe_ledger ledger = {0};

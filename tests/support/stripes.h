@@ -20,6 +20,9 @@ const char *given_stripe_mock(void);
 /* The next `times` calls of this kind ("confirm") to the fake have this fault ("lose"). */
 void stripe_fault(const char *call, const char *fault, int times);
 
+/* Something happens there without us: POST this path to the fake. Whether it agrees is its own. */
+void stripe_happens(const char *path);
+
 /* What the fake's ledger says of an order: how often its cards were authorised and captured, how
  * many intents still hold or have taken money. */
 struct stripe_ledger {

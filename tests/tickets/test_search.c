@@ -175,6 +175,24 @@ Test(search, every_word_begins_a_word_of_the_title)
     cr_assert_str_eq(found("rock opera"), "");
 }
 
+Test(search, of_many_words_none_is_passed_over)
+{
+    cleanup(writer_release) struct writer many = {0};
+
+    given_listed("a b c d e f g h i j k", 100, 1);
+    given_listed("a b c d e f g h i j", 100, 2);
+    cr_assert_str_eq(found("a b c d e f g h i j k"), "a b c d e f g h i j k,");
+    cr_assert_str_eq(found("k a a a a a a a a a a a a"), "a b c d e f g h i j k,");
+
+    writer_init(&many);
+    for (int i = 0; i < 2 * SEARCH_WORDS_MAX; i++)
+        write_format(&many, "a ");
+    cr_assert_str_eq(found(writer_text(&many)), "a b c d e f g h i j,a b c d e f g h i j k,");
+    for (int i = 0; i < 2 * SEARCH_WORDS_MAX; i++)
+        write_format(&many, "%d%c ", i, 'a' + i % 26);
+    cr_assert_str_eq(found(writer_text(&many)), "", "more than a title has room for");
+}
+
 Test(search, what_an_expression_would_read_is_only_text)
 {
     given_listed("Plain", 100, 1);
