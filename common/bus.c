@@ -348,6 +348,7 @@ struct bus *bus_free(struct bus *bus)
     }
     for (size_t i = 0; i < bus->subscription_count; i++)
         natsSubscription_Destroy(bus->subscriptions[i]);
+    bus->retired = bus_retired_free(bus->retired);
     jsCtx_Destroy(bus->js);
     natsConnection_Destroy(bus->connection);
     bus_workers_free(bus);

@@ -86,6 +86,12 @@ struct bus_failure {
     int count;
 };
 
+/* A subscription that nats.c may still be using; see bus_read.c. */
+struct bus_retired {
+    struct bus_retired *next;
+    natsSubscription *subscription;
+};
+
 struct bus {
     char *service;
     struct metrics *metrics;
@@ -101,6 +107,7 @@ struct bus {
     natsSubscription *subscriptions[BUS_SUBSCRIPTIONS_MAX];
     size_t subscription_count;
     size_t subscription_threads;
+    struct bus_retired *retired; /* under lock; they go once the connection is closed */
     atomic_bool closing;
     bool closed_called; /* nats.c has called back for the last time */
 
@@ -171,6 +178,9 @@ must_check bool bus_enqueue(struct bus *bus, struct bus_delivery *delivery);
 void bus_delivery_free(struct bus_delivery *delivery);
 /* Free what the callbacks of durables use: once none can come any more. */
 void bus_workers_free(struct bus *bus);
+
+/* bus_read.c: once the connection is closed. */
+struct bus_retired *bus_retired_free(struct bus_retired *retired);
 
 /* bus_handle.c: handle deliveries of different aggregates and settle each. On a worker. */
 void bus_handle(struct bus *bus, struct bus_delivery **batch, size_t count);

@@ -123,11 +123,48 @@ static int begin_attempt(struct reader *reader)
     return status == NATS_OK ? make_consumer(reader) : away(status);
 }
 
+struct bus_retired *bus_retired_free(struct bus_retired *retired)
+{
+    while (retired != NULL) {
+        struct bus_retired *next = retired->next;
+
+        natsSubscription_Destroy(retired->subscription);
+        free(retired);
+        retired = next;
+    }
+    return NULL;
+}
+
+/*
+ * nats.c's reading thread looks a subscription up and then uses it without holding it (3.4.1; later
+ * versions hold it), so one that is destroyed while messages for it still arrive, as where a replay
+ * stops in the middle of a batch, is used after it was freed. Therefore: unsubscribe, which it then
+ * no longer finds, and destroy only when that thread has handled the answer to a PING sent after
+ * that. Where none comes it is kept until the connection is closed.
+ */
+static void end_subscription(struct bus *bus, natsSubscription *subscription)
+{
+    struct bus_retired *retired;
+
+    if (subscription == NULL)
+        return;
+    natsSubscription_Unsubscribe(subscription);
+    if (natsConnection_FlushTimeout(bus->connection, BUS_API_TIMEOUT_MS) == NATS_OK) {
+        natsSubscription_Destroy(subscription);
+        return;
+    }
+    retired = xmalloc(sizeof(*retired));
+    pthread_mutex_lock(&bus->lock);
+    *retired = (struct bus_retired){.next = bus->retired, .subscription = subscription};
+    bus->retired = retired;
+    pthread_mutex_unlock(&bus->lock);
+}
+
 static void end_attempt(struct reader *reader)
 {
     jsErrCode error;
 
-    natsSubscription_Destroy(reader->subscription);
+    end_subscription(reader->bus, reader->subscription);
     reader->subscription = NULL;
     natsInbox_Destroy(reader->inbox);
     reader->inbox = NULL;
