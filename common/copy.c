@@ -2,8 +2,8 @@
  * Copies: one bulk write moves all of a batch, where each event is the next of its aggregate. That
  * is how events come, nearly always, so it is tried first, with filters that match nothing else:
  *
- *   the first version:  {_id, version: {$lt: 0}}, an upsert; a copy that is there makes it a
- * CONFLICT any other:          {_id, version: the one before}
+ *   {_id, version: {$lt: 0}}         the first version: an upsert, CONFLICT if a copy is there
+ *   {_id, version: the one before}   any other
  *
  * If all have matched, all is done. Otherwise one query tells which versions are there, and one
  * more bulk write moves those that may move: repeats and what was just written are found to be
