@@ -43,3 +43,10 @@ json_t *parse_object(const char *text, size_t length)
     }
     return parsed;
 }
+
+const char *parse_member(const json_t *object, const char *name)
+{
+    const char *text = json_string_value(json_object_get(object, name));
+
+    return text != NULL ? text : "";
+}

@@ -18,4 +18,8 @@
  * releases with json_decref. */
 must_check json_t *parse_object(const char *text, size_t length);
 
+/* The text under `name`, borrowed from `object`; "" where it is absent or no text, or `object` is
+ * NULL or no object. */
+const char *parse_member(const json_t *object, const char *name);
+
 #endif

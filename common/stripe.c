@@ -14,6 +14,7 @@
 
 #include "common/instant.h"
 #include "common/log.h"
+#include "common/parse.h"
 #include "common/text.h"
 #include "common/writer.h"
 
@@ -186,13 +187,6 @@ static int send_call(struct stripe *stripe, struct call *call)
     return -EAGAIN;
 }
 
-static const char *member_text(const json_t *object, const char *name)
-{
-    const char *text = json_string_value(json_object_get(object, name));
-
-    return text != NULL ? text : "";
-}
-
 static enum stripe_status status_parse(const char *name)
 {
     static const char *const names[] = {
@@ -218,18 +212,18 @@ static bool intent_read(const json_t *object, struct stripe_intent *ret_intent)
     const json_t *charge = json_object_get(object, "latest_charge");
     struct stripe_intent intent = {0};
 
-    if (strcmp(member_text(object, "object"), "payment_intent") != 0 ||
-        !text_copy(intent.id, sizeof(intent.id), member_text(object, "id")))
+    if (strcmp(parse_member(object, "object"), "payment_intent") != 0 ||
+        !text_copy(intent.id, sizeof(intent.id), parse_member(object, "id")))
         return false;
-    intent.status = status_parse(member_text(object, "status"));
+    intent.status = status_parse(parse_member(object, "status"));
     intent.amount_cents = json_integer_value(json_object_get(object, "amount"));
     intent.refunded_cents = json_integer_value(json_object_get(charge, "amount_refunded"));
     text_copy(intent.client_secret, sizeof(intent.client_secret),
-              member_text(object, "client_secret"));
+              parse_member(object, "client_secret"));
     text_copy(intent.message, sizeof(intent.message),
-              member_text(json_object_get(object, "last_payment_error"), "message"));
-    text_copy(intent.payment_id, sizeof(intent.payment_id), member_text(metadata, "paymentId"));
-    text_copy(intent.order_id, sizeof(intent.order_id), member_text(metadata, "orderId"));
+              parse_member(json_object_get(object, "last_payment_error"), "message"));
+    text_copy(intent.payment_id, sizeof(intent.payment_id), parse_member(metadata, "paymentId"));
+    text_copy(intent.order_id, sizeof(intent.order_id), parse_member(metadata, "orderId"));
     *ret_intent = intent;
     return true;
 }
@@ -238,7 +232,7 @@ static bool intent_read(const json_t *object, struct stripe_intent *ret_intent)
 static int refused(const struct call *call, const json_t *reply, struct stripe_intent *ret_intent)
 {
     const json_t *error = json_object_get(reply, "error");
-    const char *message = member_text(error, "message");
+    const char *message = parse_member(error, "message");
 
     if (call->status == 401 || call->status == 403)
         return fail(-EACCES, "stripe refuses our key: %ld on %s", call->status, call->path);
@@ -341,8 +335,8 @@ static int attach_token(struct stripe *stripe, const struct stripe_charge *charg
     if (r == NOT_FOUND)
         r = REFUSED; /* no such token */
     if (r == 0) {
-        *ret_customer = xstrdup(member_text(reply, "id"));
-        *ret_card = xstrdup(member_text(reply, "default_source"));
+        *ret_customer = xstrdup(parse_member(reply, "id"));
+        *ret_card = xstrdup(parse_member(reply, "default_source"));
     }
     json_decref(reply);
     return r;

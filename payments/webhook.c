@@ -16,21 +16,14 @@
 #define WEBHOOK_TIMEOUT_MS 4000
 #define COLLECTION         "webhooks"
 
-static const char *member_text(const json_t *object, const char *name)
-{
-    const char *text = json_string_value(json_object_get(object, name));
-
-    return text != NULL ? text : "";
-}
-
 /* The intent that an event is about: the object itself, or the one that a charge names. */
 static const char *intent_of(const json_t *event)
 {
     const json_t *object = json_object_get(json_object_get(event, "data"), "object");
 
-    if (strcmp(member_text(object, "object"), "payment_intent") == 0)
-        return member_text(object, "id");
-    return member_text(object, "payment_intent");
+    if (strcmp(parse_member(object, "object"), "payment_intent") == 0)
+        return parse_member(object, "id");
+    return parse_member(object, "payment_intent");
 }
 
 /* Was it handled already? 0 yes, NOT_FOUND no. */
@@ -86,7 +79,7 @@ int route_stripe_webhook(struct app *app, const struct http_request *request,
                                    request->body_length, instant_now() / 1000))
         return reply_error(reply, INVALID, NULL, "Signature is not valid");
     event = parse_object(request->body_bytes, request->body_length);
-    id = member_text(event, "id");
+    id = parse_member(event, "id");
     if (*id == '\0')
         return reply_error(reply, INVALID, NULL, "Body is not valid JSON");
 
@@ -94,7 +87,7 @@ int route_stripe_webhook(struct app *app, const struct http_request *request,
     if (r == NOT_FOUND) {
         r = follow_intent(app, intent_of(event));
         if (r == 0)
-            r = note_handled(app, id, member_text(event, "type"));
+            r = note_handled(app, id, parse_member(event, "type"));
     }
     if (r != 0)
         return r < 0 ? r : -EAGAIN;

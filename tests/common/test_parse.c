@@ -112,3 +112,17 @@ Test(parse, a_hundred_thousand_levels_end_nothing)
         memcpy(text + i, "{\"a\":", 5);
     cr_assert_not(is_accepted(text, length));
 }
+
+Test(parse, a_member_that_is_absent_or_no_text_is_the_empty_text)
+{
+    static const char text[] = "{\"id\":\"x\",\"count\":1,\"none\":null}";
+    json_t *object = parse_object(text, strlen(text));
+
+    cr_assert(object != NULL);
+    cr_expect_str_eq(parse_member(object, "id"), "x");
+    cr_expect_str_eq(parse_member(object, "count"), "");
+    cr_expect_str_eq(parse_member(object, "none"), "");
+    cr_expect_str_eq(parse_member(object, "other"), "");
+    cr_expect_str_eq(parse_member(NULL, "id"), "");
+    json_decref(object);
+}
