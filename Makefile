@@ -37,9 +37,11 @@ COMMON_OBJECTS := $(patsubst %.c,$(B)/%.o,$(wildcard common/*.c))
 service_objects = $(patsubst %.c,$(B)/%.o,$(wildcard $(1)/*.c))
 
 .PHONY: all
-all: services ticketctl  ## build the services and ticketctl (FLAVOUR=release|asan|tsan)
+all: services ticketctl client  ## build it all (FLAVOUR=release|asan|tsan: of the C programs)
 
-.PHONY: services ticketctl
+.PHONY: services ticketctl client
+client:  ## build the web client into build/client, where it has changed
+	@infra/local/build-client
 services: $(foreach s,$(SERVICES),$(B)/bin/$(s))
 ticketctl: $(if $(wildcard ticketctl/*.c),$(B)/bin/ticketctl)
 
@@ -73,19 +75,29 @@ $(B)/suites/$(1): $(patsubst %.c,$(B)/%.o,$(wildcard tests/$(1)/*.c)) \
 endef
 ALL_SUITES := $(SUITES) $(if $(wildcard tests/stories/*.c),stories)
 $(foreach s,$(ALL_SUITES),$(eval $(call suite,$(s))))
-# tests/scripts/ holds tests that are no C: SUITE=scripts.
-SUITE ?= $(ALL_SUITES) scripts
-RUN_SUITES := $(foreach s,$(filter-out scripts,$(SUITE)),$(B)/suites/$(s))
+# tests/scripts/ and tests/client/ hold tests that are no C: SUITE=scripts, SUITE=client. The latter
+# drive a browser against a whole system, which test-stack runs for them.
+SUITE ?= $(ALL_SUITES) scripts client
+RUN_SUITES := $(foreach s,$(filter-out scripts client,$(SUITE)),$(B)/suites/$(s))
+RUN_FILES := $(if $(filter scripts,$(SUITE)),$(wildcard tests/scripts/*)) \
+             $(if $(filter client,$(SUITE)),$(wildcard tests/client/*.test.mjs))
+
+$(B)/bin/test-stack: $(patsubst %.c,$(B)/%.o,$(wildcard tests/stack/*.c)) \
+                     $(filter-out %/timeout.o,$(SUPPORT_OBJECTS)) $(B)/libcommon.a
+	@mkdir -p $(@D)
+	$(say) LD $@
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcriterion $(LDLIBS)
 .PHONY: suites
 suites: $(RUN_SUITES)
+
 
 # $(MAKE) again, because the flavour is part of every path above.
 .PHONY: test run-suites
 test:  ## build and run all tests under ASan and UBSan (SUITE=orders FILTER='order/*')
 	@+$(MAKE) --no-print-directory FLAVOUR=asan run-suites
-run-suites: services ticketctl suites
+run-suites: services ticketctl suites $(if $(filter client,$(SUITE)),$(B)/bin/test-stack client)
 	$(Q)FLAVOUR=$(FLAVOUR) tests/run $(if $(FILTER),--filter '$(FILTER)') $(TEST_OPTIONS) \
-	    $(RUN_SUITES) $(if $(filter scripts,$(SUITE)),$(wildcard tests/scripts/*))
+	    $(RUN_SUITES) $(RUN_FILES)
 # A Criterion binary dies under TSan: the stories run as they are, the services under it.
 .PHONY: test-tsan
 test-tsan:  ## the stories with all services under ThreadSanitizer (FILTER='purchase/*')
@@ -126,10 +138,10 @@ bench: $(B)/bin/bench  ## measure the running stack beside its limits (RATE_LIMI
 	@infra/local/bench
 
 # Checks: all that needs no stores. CHECKS names them; each is a script that can be run alone.
-CHECKS := format layers banned scripts docs tidy
+CHECKS := format layers banned scripts docs client tidy
 .PHONY: check $(CHECKS:%=check-%) check-debian13
-check: $(CHECKS:%=check-%)  ## format, layers, banned functions, scripts, documents, clang-tidy
-check-docs: services # which say what they are
+check: $(CHECKS:%=check-%)  ## format, layers, banned functions, scripts, documents, client, clang-tidy
+check-docs: services ticketctl # which say what they are
 $(CHECKS:%=check-%):
 	@FLAVOUR=$(FLAVOUR) infra/local/$@
 .PHONY: print-CFLAGS
@@ -144,7 +156,7 @@ new-service:  ## begin a service that builds and passes all checks (NAME=refunds
 
 .PHONY: clean
 clean:  ## remove build/
-	rm -rf build
+	rm -rf build client/.next
 
 .PHONY: help
 help:  ## this list

@@ -10,6 +10,7 @@
  */
 #include "auth/app.h"
 #include "auth/cookies.h"
+#include "auth/redirect.h"
 #include "auth/refresh.h"
 #include "auth/throttle.h"
 #include "common/input.h"
@@ -17,18 +18,26 @@
 
 #include <stdlib.h>
 
-/* Answer with `user` signed in. `refresh` is the token for the cookie, "" for none. */
-static int reply_signed_in(struct app *app, struct http_reply *reply, int status,
-                           const struct user *user, const char *refresh)
+/* Open a session for `user`. `refresh` is the token for the cookie, "" for none. */
+static void set_cookies(struct app *app, struct http_reply *reply, const struct user *user,
+                        const char *refresh)
 {
     struct session session = {.signed_in = true, .role = user->role};
-    struct writer *out = reply_body(reply, status);
 
     text_copy(session.user_id, sizeof(session.user_id), user->id);
     text_copy(session.email, sizeof(session.email), user->email);
     cookies_set_session(app, reply, &session);
     if (refresh[0])
         cookies_set_refresh(app, reply, refresh);
+}
+
+/* Answer with `user` signed in; `refresh` as above. */
+static int reply_signed_in(struct app *app, struct http_reply *reply, int status,
+                           const struct user *user, const char *refresh)
+{
+    struct writer *out = reply_body(reply, status);
+
+    set_cookies(app, reply, user, refresh);
     if (status == 201)
         reply_etag(reply, user->version);
 
@@ -189,7 +198,6 @@ static int route_current_user(struct app *app, const struct http_request *reques
     struct session session = request->session;
     struct writer *out = reply_body(reply, 200);
 
-    reply_header(reply, "Cache-Control", "no-store");
     write_object_begin(out, NULL);
     if (!session.signed_in) {
         write_null(out, "currentUser");
@@ -212,27 +220,58 @@ static int route_current_user(struct app *app, const struct http_request *reques
     return 0;
 }
 
-static int route_refresh(struct app *app, const struct http_request *request,
-                         struct http_reply *reply)
+/* Use the refresh token that came. 0: it is *ret_user's, and ret_next is for the cookie as in
+ * refresh_use; UNAUTHENTICATED: none came, it is good for nothing, or its user is banned. */
+static int renew(struct app *app, const struct http_request *request, struct user *ret_user,
+                 char ret_next[REFRESH_TOKEN_BYTES])
 {
     cleanup(freep) char *token = cookies_find_refresh(request);
-    char next[REFRESH_TOKEN_BYTES];
     struct refresh refresh;
-    struct user user;
     int r;
 
     r = refresh_find(app->core.store, token, &refresh);
     if (r != 0)
         return r;
-    r = user_find(app->core.store, refresh.user_id, &user);
+    r = user_find(app->core.store, refresh.user_id, ret_user);
     if (r != 0)
         return r == NOT_FOUND ? UNAUTHENTICATED : r;
-    if (user.banned)
+    if (ret_user->banned)
         return UNAUTHENTICATED;
-    r = refresh_use(app->core.store, &refresh, next);
+    return refresh_use(app->core.store, &refresh, ret_next);
+}
+
+static int route_refresh(struct app *app, const struct http_request *request,
+                         struct http_reply *reply)
+{
+    char next[REFRESH_TOKEN_BYTES];
+    struct user user;
+    int r;
+
+    r = renew(app, request, &user, next);
     if (r != 0)
         return r;
     return reply_signed_in(app, reply, 200, &user, next);
+}
+
+/* For a page that finds its session expired and may have a refresh token, which only these routes
+ * are sent: the browser comes by and is sent back, with a session or without. It is a GET that
+ * changes something, which is safe because SameSite=Strict keeps the token from requests that
+ * another site began; HEAD changes nothing. */
+static int route_resume(struct app *app, const struct http_request *request,
+                        struct http_reply *reply)
+{
+    char next[REFRESH_TOKEN_BYTES];
+    struct user user;
+    int r = UNAUTHENTICATED;
+
+    if (!request->head)
+        r = renew(app, request, &user, next);
+    if (r == 0)
+        set_cookies(app, reply, &user, next);
+    else if (r != UNAUTHENTICATED)
+        return r;
+    reply_header(reply, "Location", redirect_path(http_query(request, "next")));
+    return reply_empty(reply, 303);
 }
 
 static int reply_user(struct http_reply *reply, const struct user *user)
@@ -284,6 +323,7 @@ const struct http_route auth_routes[] = {
     {"POST", "/api/users/signout",     PUBLIC, HTTP_WORKER, route_sign_out    },
     {"GET",  "/api/users/currentuser", PUBLIC, HTTP_INLINE, route_current_user},
     {"POST", "/api/users/refresh",     PUBLIC, HTTP_WORKER, route_refresh     },
+    {"GET",  "/api/users/resume",      PUBLIC, HTTP_WORKER, route_resume      },
     {"POST", "/api/users/:id/ban",     ADMIN,  MAYBE_BODY,  route_ban         },
     {"POST", "/api/users/:id/unban",   ADMIN,  MAYBE_BODY,  route_unban       },
 };

@@ -235,6 +235,10 @@ static natsStatus set_options(natsOptions *options, const struct bus_config *con
     SET(natsOptions_SetReconnectedCB(options, on_reconnected, bus));
     SET(natsOptions_SetClosedCB(options, on_closed, bus));
     SET(natsOptions_SetErrorHandler(options, on_error, bus));
+    if (config->patient) {
+        /* What comes before the first connection is done like what comes after another one. */
+        SET(natsOptions_SetRetryOnFailedConnect(options, true, on_reconnected, bus));
+    }
 #undef SET
     return status;
 }
@@ -252,6 +256,8 @@ static int connect_until(struct bus *bus, const struct bus_config *config, int64
     }
     for (;;) {
         status = natsConnection_Connect(&bus->connection, options);
+        if (status == NATS_NOT_YET_CONNECTED) /* patient: nats.c goes on by itself */
+            status = NATS_OK;
         if (status == NATS_OK || instant_monotonic() >= deadline_ms)
             break;
         nats_Sleep(20);

@@ -54,6 +54,8 @@ struct bus_config {
     const char *service;     /* deliver group, connection name */
     int64_t workers;         /* listener workers */
     struct metrics *metrics; /* or NULL */
+    bool patient;            /* a server that is away is no failure of bus_open: the bus connects
+                                once it is there, as after a reconnect */
 };
 
 /* One event as it goes out. All texts are borrowed until `done` was called. */
@@ -141,6 +143,9 @@ struct bus_verb {
  * each. `verb` is borrowed for ever. */
 must_check int bus_answer(struct bus *bus, const struct bus_verb *verb, void *context);
 
+/* Answer "control.everyone.<verb>", which every process of every service gets. */
+must_check int bus_answer_everyone(struct bus *bus, const struct bus_verb *verb, void *context);
+
 struct bus_question {
     const char *service, *verb;
     const char *request; /* the payload, or NULL */
@@ -151,6 +156,35 @@ struct bus_question {
 must_check int bus_ask(struct bus *bus, const struct bus_question *question, int64_t timeout_ms,
                        char **ret_reply);
 
+/* Ask "control.everyone.<verb>" and hand each answer to `heard`, which says whether all that should
+ * answer have done so: then only stragglers are waited for. At most `timeout_ms` in all. 0, also
+ * where nobody answers; -EAGAIN: the bus is away. */
+must_check int bus_ask_everyone(struct bus *bus, const char *verb, int64_t timeout_ms,
+                                bool (*heard)(void *context, const char *reply), void *context);
+
+/* What the broker tells of itself. */
+struct bus_stream {
+    enum event_owner owner;
+    int64_t messages, bytes, last_at_ms; /* last_at_ms 0: nothing was ever said */
+    uint64_t first_sequence, last_sequence;
+    int64_t of_type[EVENT_TYPE_COUNT]; /* messages of each type */
+};
+struct bus_consumer {
+    const char *durable, *service; /* borrowed for the call */
+    enum event_owner owner;
+    int64_t pending;     /* not delivered yet */
+    int64_t ack_pending; /* delivered, not acknowledged yet */
+    int64_t redelivered; /* of those: delivered before */
+    bool bound;          /* somebody listens */
+};
+
+/* Ask the broker about every owner's stream and its durables, each question at most `timeout_ms`; a
+ * stream that nobody has made yet is left out. 0 or -EAGAIN. */
+must_check int bus_survey(struct bus *bus, int64_t timeout_ms,
+                          void (*stream)(void *context, const struct bus_stream *stream),
+                          void (*consumer)(void *context, const struct bus_consumer *consumer),
+                          void *context);
+
 /* Hear `type` in this process, whichever group hears it too (a plain subscription): live events
  * only. With bus_replay after it, and again after each reconnect (`reconnected`, may be NULL; asked
  * again soon while it is < 0), nothing is missed. Both are called on bus threads and must not block
@@ -158,5 +192,26 @@ must_check int bus_ask(struct bus *bus, const struct bus_question *question, int
 must_check int bus_watch(struct bus *bus, enum event_type type,
                          void (*heard)(void *context, const struct event *event),
                          int (*reconnected)(void *context), void *context);
+
+/* An owner's whole stream as it grows, outside of any durable. */
+struct bus_following {
+    enum event_owner owner;
+    uint64_t back; /* begin with so many of the latest events */
+
+    /* `began`: all from the sequence `next` on will be heard, what came before it may have been
+     * missed. Called first, and again whenever the stream is another one than it was (an operator
+     * made it anew) or no longer reaches back to what was heard last. `heard`: each event that can
+     * be decoded, in the stream's order, exactly once. Both on a thread of their own, where they
+     * may block and use the store. */
+    void (*began)(void *context, uint64_t next);
+    void (*heard)(void *context, const struct event *event, uint64_t sequence);
+    void *context;
+};
+
+/* Follow from now on until bus_stop_listening, across reconnects and restarts of the broker. Waits
+ * until the end of the stream was reached once, at most `timeout_ms`; where it was not, that goes
+ * on behind the caller's back. From one thread. */
+must_check int bus_follow(struct bus *bus, const struct bus_following *following,
+                          int64_t timeout_ms);
 
 #endif

@@ -12,8 +12,8 @@
  *
  * Stopping: no new messages are asked for, those in nats.c's hands are given back, the workers
  * empty their queues, and what is still there at the deadline is given back too, so that another
- * process has it at once. Questions are no longer answered either, and watches hear no more: after
- * it nothing of the service is called.
+ * process has it at once. Questions are no longer answered either, watches and followers hear no
+ * more: after it nothing of the service is called.
  */
 
 #include "common/bus_private.h"
@@ -282,6 +282,7 @@ void bus_stop_listening(struct bus *bus, int64_t timeout_ms)
         natsSubscription_Drain(bus->subscriptions[i]);
     atomic_store(&bus->stopping, true);
     join_workers(bus, deadline_ms);
+    bus_followers_join(bus);
     for (size_t i = 1; i < bus->subscription_count; i++) {
         int64_t left_ms = deadline_ms - instant_monotonic();
 

@@ -11,7 +11,9 @@
  *   bus_handle.c    what happens to a batch: copies, handlers, ack, nak, park
  *   bus_dead.c      dead letters
  *   bus_read.c      a part of a stream, outside of any durable
+ *   bus_follow.c    a stream as it grows, outside of any durable
  *   bus_watch.c     live events; questions and answers
+ *   bus_survey.c    questions to every process, and to the broker about itself
  *   bus_catch_up.c  what a database has missed
  */
 
@@ -28,7 +30,10 @@
 #define BUS_QUEUE_MAX          1024  /* deliveries that wait for one worker */
 #define BUS_SUBSCRIPTIONS_MAX  32    /* publishing, durables, watches, verbs */
 #define BUS_INBOX_BYTES        64
-#define BUS_FAILURES_MAX       512 /* messages whose failures are remembered */
+#define BUS_EVERYONE           "everyone" /* instead of a service's name, in a question */
+#define BUS_PULL_MAX           512        /* messages asked for at a time, outside of durables */
+#define BUS_PULL_MS            10000      /* how long the broker remembers that they were */
+#define BUS_FAILURES_MAX       512        /* messages whose failures are remembered */
 
 /* One event on its way out; see bus_publish.c. */
 struct bus_slot {
@@ -84,6 +89,23 @@ struct bus_failure {
     uint64_t sequence;
     int64_t first_ms, last_ms; /* monotonic; last 0: unused */
     int count;
+};
+
+/* Who reads a stream by a consumer of their own; see bus_read.c. */
+struct bus_reader {
+    struct bus *bus;
+    const struct bus_range *range;
+    const char *stream;
+    int (*each)(void *context, const struct event *event, uint64_t sequence);
+    void *context;
+
+    uint64_t next; /* from this sequence on; 0: as the range says */
+    uint64_t last; /* up to this one */
+    uint64_t left; /* messages from `next` on that the broker still has for us */
+
+    char consumer[64];
+    natsInbox *inbox;
+    natsSubscription *subscription;
 };
 
 /* A subscription that nats.c may still be using; see bus_read.c. */
@@ -148,6 +170,7 @@ struct bus {
     /* Watching. */
     struct bus_watch *watches;
     struct bus_verb_answerer *answerers;
+    struct bus_follower *followers; /* started and joined by the service's own thread */
 };
 
 /* bus.c: subscribe with a thread of its own, unsubscribed at bus_free; `queue` may be NULL. */
@@ -179,7 +202,15 @@ void bus_delivery_free(struct bus_delivery *delivery);
 /* Free what the callbacks of durables use: once none can come any more. */
 void bus_workers_free(struct bus *bus);
 
-/* bus_read.c: once the connection is closed. */
+/* bus_read.c: unsubscribe a synchronous subscription, and destroy it when that is safe. */
+void bus_end_subscription(struct bus *bus, natsSubscription *subscription);
+/* Make the consumer; ask it for `count` messages, which come to the subscription; hand one of them
+ * on: what `each` gives, or -EAGAIN where it is no stored message; the end of all that. */
+must_check int bus_reader_begin(struct bus_reader *reader);
+must_check int bus_reader_ask(struct bus_reader *reader, uint64_t count);
+must_check int bus_reader_take(struct bus_reader *reader, natsMsg *message);
+void bus_reader_end(struct bus_reader *reader);
+/* Once the connection is closed. */
 struct bus_retired *bus_retired_free(struct bus_retired *retired);
 
 /* bus_handle.c: handle deliveries of different aggregates and settle each. On a worker. */
@@ -200,6 +231,9 @@ must_check int bus_park(struct bus *bus, const struct bus_delivery *delivery, in
  * the headers. INVALID with *ret_reason as of event_decode. */
 must_check int bus_decode(natsMsg *message, int64_t stored_at_ms, struct event *ret_event,
                           const char **ret_reason);
+
+/* bus_follow.c: wait for the followers' ends, and free them. After bus->stopping. */
+void bus_followers_join(struct bus *bus);
 
 /* bus_watch.c */
 struct bus_watch *bus_watches_free(struct bus_watch *watches);

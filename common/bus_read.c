@@ -1,11 +1,11 @@
 /*
  * Reading a part of a stream, outside of any durable.
  *
- * A consumer of our own, in the broker's memory, is asked for BATCH messages at a time, which
- * arrive on an inbox: that is the pull protocol without nats.c's natsSubscription_Fetch, which
- * writes past its buffer for more than one message (3.4.1). Asking for what we can take is all
- * the flow control there is. The broker says with each message how many are left, and the stream's
- * last sequence at the start is the end, so a stream that grows while it is read ends too.
+ * A consumer of our own, in the broker's memory, is asked for BUS_PULL_MAX messages at a time,
+ * which arrive on an inbox: that is the pull protocol without nats.c's natsSubscription_Fetch,
+ * which writes past its buffer for more than one message (3.4.1). Asking for what we can take is
+ * all the flow control there is. The broker says with each message how many are left, and the
+ * stream's last sequence at the start is the end, so a stream that grows while it is read ends too.
  *
  * A lost connection, or a broker that came back without its memory, ends one attempt; the next
  * makes a new consumer that begins after the last message read. Attempts without progress are few.
@@ -18,7 +18,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define BATCH              512
 #define MESSAGE_TIMEOUT_MS 2000
 #define ATTEMPTS_MAX       5
 #define RETRY_PAUSE_MS     100
@@ -42,29 +41,13 @@ int bus_decode(natsMsg *message, int64_t stored_at_ms, struct event *ret_event,
     return 0;
 }
 
-struct reader {
-    struct bus *bus;
-    const struct bus_range *range;
-    const char *stream;
-    int (*each)(void *context, const struct event *event, uint64_t sequence);
-    void *context;
-
-    uint64_t next; /* from this sequence on; 0: as the range says */
-    uint64_t last; /* up to this one */
-    uint64_t left; /* messages from `next` on that the broker still has for us */
-
-    char consumer[64];
-    natsInbox *inbox;
-    natsSubscription *subscription;
-};
-
 /* The broker cannot be asked, or not now: every status says so in the end. */
 static int away(natsStatus status)
 {
     return status == NATS_OK ? 0 : -EAGAIN;
 }
 
-static int read_last(struct reader *reader)
+static int read_last(struct bus_reader *reader)
 {
     jsStreamInfo *info = NULL;
     jsErrCode error = 0;
@@ -80,7 +63,7 @@ static int read_last(struct reader *reader)
     return away(status);
 }
 
-static int make_consumer(struct reader *reader)
+static int make_consumer(struct bus_reader *reader)
 {
     const struct bus_range *range = reader->range;
     jsConsumerInfo *info = NULL;
@@ -101,7 +84,7 @@ static int make_consumer(struct reader *reader)
     } else if (range->since_ms > 0) {
         config.DeliverPolicy = js_DeliverByStartTime;
         /* Whole seconds: nats.c writes 12.034 s as 12.34 (3.4 to 3.10 at least), which would leave
-         * out what came in between. read_message drops what came before. */
+         * out what came in between. bus_reader_take drops what came before. */
         config.OptStartTime = range->since_ms / 1000 * INT64_C(1000000000);
     }
     status = js_AddConsumer(&info, reader->bus->js, reader->stream, &config, NULL, &error);
@@ -113,7 +96,7 @@ static int make_consumer(struct reader *reader)
     return away(status);
 }
 
-static int begin_attempt(struct reader *reader)
+int bus_reader_begin(struct bus_reader *reader)
 {
     natsStatus status = natsInbox_Create(&reader->inbox);
 
@@ -142,7 +125,7 @@ struct bus_retired *bus_retired_free(struct bus_retired *retired)
  * no longer finds, and destroy only when that thread has handled the answer to a PING sent after
  * that. Where none comes it is kept until the connection is closed.
  */
-static void end_subscription(struct bus *bus, natsSubscription *subscription)
+void bus_end_subscription(struct bus *bus, natsSubscription *subscription)
 {
     struct bus_retired *retired;
 
@@ -160,11 +143,11 @@ static void end_subscription(struct bus *bus, natsSubscription *subscription)
     pthread_mutex_unlock(&bus->lock);
 }
 
-static void end_attempt(struct reader *reader)
+void bus_reader_end(struct bus_reader *reader)
 {
     jsErrCode error;
 
-    end_subscription(reader->bus, reader->subscription);
+    bus_end_subscription(reader->bus, reader->subscription);
     reader->subscription = NULL;
     natsInbox_Destroy(reader->inbox);
     reader->inbox = NULL;
@@ -174,8 +157,7 @@ static void end_attempt(struct reader *reader)
     reader->consumer[0] = '\0';
 }
 
-/* Hand one message on. Its result, or 0. */
-static int read_message(struct reader *reader, natsMsg *message)
+int bus_reader_take(struct bus_reader *reader, natsMsg *message)
 {
     jsMsgMetaData *meta = NULL;
     struct event event;
@@ -198,45 +180,45 @@ static int read_message(struct reader *reader, natsMsg *message)
     return reader->each(reader->context, &event, sequence);
 }
 
-/* Ask for a batch and hand it on. */
-static int read_batch(struct reader *reader)
+int bus_reader_ask(struct bus_reader *reader, uint64_t count)
 {
-    uint64_t count = reader->left < BATCH ? reader->left : BATCH;
     char subject[160], request[96];
-    natsStatus status;
 
     snprintf(subject, sizeof(subject), "$JS.API.CONSUMER.MSG.NEXT.%s.%s", reader->stream,
              reader->consumer);
     snprintf(request, sizeof(request), "{\"batch\":%" PRIu64 ",\"expires\":%" PRId64 "}", count,
-             INT64_C(10) * 1000000000);
-    status = natsConnection_PublishRequestString(reader->bus->connection, subject, reader->inbox,
-                                                 request);
-    if (status != NATS_OK)
-        return away(status);
-    for (uint64_t i = 0; i < count && reader->next <= reader->last; i++) {
-        natsMsg *message = NULL;
-        int r;
+             INT64_C(1000000) * BUS_PULL_MS);
+    return away(natsConnection_PublishRequestString(reader->bus->connection, subject, reader->inbox,
+                                                    request));
+}
 
-        status = natsSubscription_NextMsg(&message, reader->subscription, MESSAGE_TIMEOUT_MS);
-        if (status != NATS_OK)
-            return away(status);
-        r = read_message(reader, message);
-        natsMsg_Destroy(message);
+/* Ask for a batch and hand it on. */
+static int read_batch(struct bus_reader *reader)
+{
+    uint64_t count = reader->left < BUS_PULL_MAX ? reader->left : BUS_PULL_MAX;
+    int r = bus_reader_ask(reader, count);
+
+    for (uint64_t i = 0; r == 0 && i < count && reader->next <= reader->last; i++) {
+        natsMsg *message = NULL;
+
+        r = away(natsSubscription_NextMsg(&message, reader->subscription, MESSAGE_TIMEOUT_MS));
         if (r != 0)
             return r;
+        r = bus_reader_take(reader, message);
+        natsMsg_Destroy(message);
     }
-    return 0;
+    return r;
 }
 
 /* Read until the end. *ret_progress: something was read. */
-static int attempt(struct reader *reader, bool *ret_stopped)
+static int attempt(struct bus_reader *reader, bool *ret_stopped)
 {
-    int r = begin_attempt(reader);
+    int r = bus_reader_begin(reader);
 
     while (r == 0 && reader->left > 0 && reader->next <= reader->last)
         r = read_batch(reader);
     *ret_stopped = r != 0 && r != -EAGAIN;
-    end_attempt(reader);
+    bus_reader_end(reader);
     return r;
 }
 
@@ -244,7 +226,7 @@ int bus_replay(struct bus *bus, const struct bus_range *range,
                int (*each)(void *context, const struct event *event, uint64_t sequence),
                void *context)
 {
-    struct reader reader = {
+    struct bus_reader reader = {
         .bus = bus,
         .range = range,
         .stream = event_owner_info(range->owner)->stream,

@@ -115,10 +115,12 @@ static void on_question(natsConnection *connection, natsSubscription *subscripti
         store_thread_done(answerer->bus->store);
 }
 
-int bus_answer(struct bus *bus, const struct bus_verb *verb, void *context)
+/* Answer what is asked of `whom`; of those who share `queue`, one does. */
+static int answer_as(struct bus *bus, const char *whom, const char *queue,
+                     const struct bus_verb *verb, void *context)
 {
     struct bus_verb_answerer *answerer = xcalloc(1, sizeof(*answerer));
-    cleanup(freep) char *subject = xasprintf("control.%s.%s", bus->service, verb->verb);
+    cleanup(freep) char *subject = xasprintf("control.%s.%s", whom, verb->verb);
     int r;
 
     answerer->bus = bus;
@@ -128,10 +130,20 @@ int bus_answer(struct bus *bus, const struct bus_verb *verb, void *context)
     answerer->next = bus->answerers;
     bus->answerers = answerer;
     pthread_mutex_unlock(&bus->lock);
-    r = bus_subscribe(bus, subject, bus->service, on_question, answerer);
+    r = bus_subscribe(bus, subject, queue, on_question, answerer);
     if (r == 0) /* who asks from now on is heard; where this fails, from a moment later on */
         natsConnection_FlushTimeout(bus->connection, BUS_API_TIMEOUT_MS);
     return r;
+}
+
+int bus_answer(struct bus *bus, const struct bus_verb *verb, void *context)
+{
+    return answer_as(bus, bus->service, bus->service, verb, context);
+}
+
+int bus_answer_everyone(struct bus *bus, const struct bus_verb *verb, void *context)
+{
+    return answer_as(bus, BUS_EVERYONE, /* queue= */ NULL, verb, context);
 }
 
 struct bus_verb_answerer *bus_answerers_free(struct bus_verb_answerer *answerers)

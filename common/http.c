@@ -27,6 +27,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -59,8 +60,12 @@ static int sleep_ms(struct http_loop *loop, int64_t now_ms)
     /* libmicrohttpd has read ahead (a pipelined request) and waits for no descriptor */
     if (MHD_get_timeout(loop->daemon, &pending) == MHD_YES && pending == 0)
         return 0;
+    if (loop->resumed)
+        return 0;
     if (loop->connection_count > 0)
         until = loop->sweep_at_ms;
+    if (atomic_load(&loop->news) && loop->rest_until_us / 1000 + 1 < until)
+        until = loop->rest_until_us / 1000 + 1;
     if (loop->flight_first != NULL && loop->flight_first->request.deadline_ms < until)
         until = loop->flight_first->request.deadline_ms;
     if (until == INT64_MAX)
@@ -102,20 +107,26 @@ static void report_drained(struct http_loop *loop)
 static void turn(struct http_loop *loop)
 {
     struct pollfd events[] = {{.fd = loop->epoll_fd, .events = POLLIN},
-                              {.fd = loop->wake_fd, .events = POLLIN}};
+                              {.fd = loop->wake_fd, .events = POLLIN},
+                              {.fd = loop->gone_fd, .events = POLLIN}};
     uint64_t woken;
     int64_t now_ms;
 
     poll(events, ARRAY_LENGTH(events), sleep_ms(loop, instant_monotonic()));
     if (events[1].revents != 0 && read(loop->wake_fd, &woken, sizeof(woken)) < 0)
         log_event(LOG_DEBUG, "http loop was woken for nothing", "errno=%d", errno);
-    http_expire(loop, instant_monotonic()); /* before MHD_run, which goes on with whom it resumes */
+    /* before MHD_run, which goes on with whom these resume */
+    http_expire(loop, instant_monotonic());
+    if (events[2].revents != 0)
+        http_streams_gone(loop);
+    http_streams_tell(loop);
+    loop->resumed = false;
     MHD_run(loop->daemon);
 
     now_ms = instant_monotonic();
     if (atomic_load(&loop->server->draining) && loop->listen_fd >= 0)
         stop_listening(loop);
-    if (now_ms >= loop->sweep_at_ms) {
+    if (now_ms >= loop->sweep_at_ms || atomic_load(&loop->server->stopping)) {
         http_sweep(loop, now_ms);
         loop->sweep_at_ms = now_ms + sweep_period(loop);
     }
@@ -127,7 +138,8 @@ static void *loop_run(void *argument)
 {
     struct http_loop *loop = argument;
 
-    while (!atomic_load(&loop->server->stopping) || loop->flight_first != NULL)
+    while (!atomic_load(&loop->server->stopping) || loop->flight_first != NULL ||
+           loop->suspended > 0 || loop->resumed)
         turn(loop);
     MHD_stop_daemon(loop->daemon); /* closes the listening socket too, unless it was drained */
     return NULL;
@@ -147,12 +159,14 @@ static int start_loop(struct http_server *server, int listen_fd)
     loop->server = server;
     loop->listen_fd = fcntl(listen_fd, F_DUPFD_CLOEXEC, 0);
     loop->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (loop->listen_fd >= 0 && loop->wake_fd >= 0)
+    loop->gone_fd = epoll_create1(EPOLL_CLOEXEC);
+    if (loop->listen_fd >= 0 && loop->wake_fd >= 0 && loop->gone_fd >= 0)
         loop->daemon = http_daemon_start(loop);
     if (loop->daemon == NULL) {
         error = errno == 0 ? EIO : errno;
         close_fd(loop->listen_fd);
         close_fd(loop->wake_fd);
+        close_fd(loop->gone_fd);
         return fail(-error, "http loop: %s", strerror(error));
     }
     loop->epoll_fd = MHD_get_daemon_info(loop->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
@@ -160,6 +174,7 @@ static int start_loop(struct http_server *server, int listen_fd)
     if (error != 0) {
         MHD_stop_daemon(loop->daemon);
         close_fd(loop->wake_fd);
+        close_fd(loop->gone_fd);
         return fail(-error, "http loop thread: %s", strerror(error));
     }
     server->loop_count++;
@@ -241,6 +256,10 @@ static void init_server(struct http_server *server, const struct http_config *co
         limits->request_ms = HTTP_REQUEST_TIME_MS;
     if (limits->drain_idle_ms == 0)
         limits->drain_idle_ms = HTTP_DRAIN_IDLE_MS;
+    if (limits->heartbeat_ms == 0)
+        limits->heartbeat_ms = HTTP_HEARTBEAT_MS;
+    if (limits->streams == 0)
+        limits->streams = HTTP_STREAMS_MAX;
     server->loops = xcalloc((size_t)config->loops, sizeof(*server->loops));
     randombytes_buf(&server->id_prefix, sizeof(server->id_prefix));
     make_metrics(server);
@@ -275,6 +294,8 @@ int http_open(const struct http_config *config, struct http_server **ret_server)
         http_free(server);
         return r;
     }
+    if (config->feed != NULL)
+        feed_set_waker(config->feed, http_streams_wake, server);
     *ret_server = server;
     return 0;
 }
@@ -314,14 +335,18 @@ struct http_server *http_free(struct http_server *server)
         return NULL;
     /* The loops first: they answer (503) whatever the workers still have. Then the workers, which
      * finish what they run, and throw away the rest. */
+    if (server->config.feed != NULL)
+        feed_set_waker(server->config.feed, NULL, NULL);
     atomic_store(&server->stopping, true);
     for (size_t i = 0; i < server->loop_count; i++) {
         http_wake(&server->loops[i]);
         pthread_join(server->loops[i].thread, NULL);
     }
     http_pool_close(&server->pool);
-    for (size_t i = 0; i < server->loop_count; i++)
+    for (size_t i = 0; i < server->loop_count; i++) {
         close_fd(server->loops[i].wake_fd); /* a worker may have been about to write to it */
+        close_fd(server->loops[i].gone_fd);
+    }
     pthread_mutex_destroy(&server->pool.lock);
     pthread_mutex_destroy(&server->lock);
     pthread_cond_destroy(&server->drained);

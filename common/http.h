@@ -18,6 +18,7 @@
 
 #include "common/bans.h"
 #include "common/fail.h"
+#include "common/feed.h"
 #include "common/metrics.h"
 #include "common/session.h"
 #include "common/writer.h"
@@ -37,6 +38,8 @@
 #define HTTP_DRAIN_IDLE_MS    250   /* a request that is on its way has arrived by then */
 #define HTTP_QUEUE_PER_WORKER 8
 #define HTTP_CONNECTIONS_MAX  4096
+#define HTTP_HEARTBEAT_MS     15000 /* a stream that has nothing to say says so */
+#define HTTP_STREAMS_MAX      2000  /* open at once; the other connections stay for requests */
 
 struct app;
 struct http_request;
@@ -57,6 +60,7 @@ enum http_flags {
     HTTP_BODY = 4,         /* takes a JSON object; without it a body is ignored */
     HTTP_RAW_BODY = 8,     /* takes any body, as bytes (webhooks); no content type is asked */
     HTTP_INTERNAL = 16,    /* on the service's own port only: the edge does not pass it */
+    HTTP_STREAM = 64,      /* may answer with reply_stream */
     HTTP_MAYBE_BODY = 32,  /* with HTTP_BODY, where all members are optional: no body counts as {} */
 };
 /* clang-format on */
@@ -73,6 +77,7 @@ struct http_route {
 
 struct http_request {
     const char *method; /* as in the route's row (GET for HEAD) */
+    bool head;          /* it is HEAD: a handler of GET that changes anything must not now */
     const char *path;   /* decoded, without the query */
     const struct http_route *route;
     char ids[HTTP_PATH_IDS_MAX][ID_BYTES]; /* the path's ids, lower case */
@@ -99,7 +104,7 @@ must_check int http_if_match(const struct http_request *request, int64_t version
  * returns. Called again, it starts anew. */
 struct writer *reply_body(struct http_reply *reply, int status);
 
-/* An answer without a body (204). */
+/* An answer without a body (204, 303). */
 int reply_empty(struct http_reply *reply, int status);
 
 /* Add an error. `field` NULL where no one field is at fault. Texts are copied. Returns `outcome`,
@@ -123,6 +128,11 @@ void reply_etag(struct http_reply *reply, int64_t version);
 /* Retry-After for a 429 or 503 that the handler answers itself. */
 void reply_retry_after(struct http_reply *reply, int64_t seconds);
 
+/* Answer with an event stream of `cursor`, which is taken. It goes on until the client leaves, the
+ * server drains or, where the route is not PUBLIC, the session is over or its user banned. For
+ * routes with HTTP_STREAM. DONE; STALE: there are HTTP_STREAMS_MAX already. */
+must_check int reply_stream(struct http_reply *reply, struct feed_cursor *cursor);
+
 /* Hooks for Idempotency-Key (idempotency.h has them): `begin` runs before the handler: 0: run it;
  * > 0 with a reply written or errors: answer that instead. `end` runs after, with the finished
  * status and body (status 0: the handler failed, forget the key). */
@@ -138,6 +148,8 @@ struct http_idempotency {
 struct http_limits {
     int64_t header_ms, body_ms, idle_ms, request_ms;
     int64_t drain_idle_ms; /* while draining: idle for so long, a connection is closed */
+    int64_t heartbeat_ms;
+    int64_t streams; /* how many at once; no time */
 };
 
 struct http_config {
@@ -152,6 +164,7 @@ struct http_config {
     const struct session_config *session;       /* copied; NULL: all are anonymous */
     const struct bans *bans;                    /* NULL: nobody is banned */
     const struct http_idempotency *idempotency; /* NULL: the header is ignored */
+    struct feed *feed;                          /* of all its streams; NULL: it has none */
     struct metrics *metrics;
     void (*worker_done)(struct app *app); /* at the end of a worker's thread, or NULL */
     struct http_limits limits;

@@ -90,6 +90,7 @@ static void *on_target(void *context, const char *target, struct MHD_Connection 
     atomic_init(&exchange->holders, 1);
     atomic_init(&exchange->claim, CLAIM_PENDING);
     http_reply_init(&exchange->reply);
+    exchange->reply.server = loop->server;
     set_phase(connection_of(mhd), PHASE_HEADERS);
     if (target != NULL)
         hide_query(target);
@@ -143,6 +144,7 @@ static void on_completed(void *context, struct MHD_Connection *mhd, void **excha
 
     (void)how;
     *exchange = NULL;
+    http_stream_end(connection_of(mhd));
     set_phase(connection_of(mhd), PHASE_IDLE);
     if (completed == NULL)
         return;
@@ -206,10 +208,15 @@ static void note(const struct http_exchange *exchange, unsigned int status)
 /* Queue the response that was made. */
 static enum MHD_Result answer(struct http_exchange *exchange)
 {
+    struct http_connection *connection = connection_of(exchange->connection);
     enum MHD_Result queued;
 
     note(exchange, exchange->response_status);
-    set_phase(connection_of(exchange->connection), PHASE_REPLY);
+    set_phase(connection, PHASE_REPLY);
+    /* Where the loop answers in a worker's place, the stream is of a response that is not sent. */
+    if (atomic_load(&exchange->claim) != CLAIM_LOOP && exchange->stream != NULL &&
+        !exchange->request.head)
+        http_stream_begin(exchange->stream, exchange->connection, connection);
     queued =
         MHD_queue_response(exchange->connection, exchange->response_status, exchange->response);
     MHD_destroy_response(take(exchange->response));
@@ -364,6 +371,7 @@ static int64_t phase_limit(const struct http_connection *connection)
     case PHASE_IDLE: return limits->idle_ms;
     case PHASE_BODY:
     case PHASE_REPLY: return limits->body_ms;
+    case PHASE_STREAM: return http_stream_limit(connection->stream);
     case PHASE_WORK: break; /* http_expire's */
     }
     return INT64_MAX;
@@ -375,11 +383,15 @@ void http_sweep(struct http_loop *loop, int64_t now_ms)
 
     for (struct http_connection *connection = loop->connections; connection != NULL;
          connection = connection->next) {
-        int64_t quiet_ms = now_ms - connection->since_ms;
         bool between = connection->phase == PHASE_FIRST || connection->phase == PHASE_IDLE;
-        bool drained = loop->draining_since_ms != 0 && between && quiet_ms >= drain_idle_ms &&
-                       now_ms - loop->draining_since_ms >= drain_idle_ms;
+        int64_t quiet_ms;
+        bool drained;
 
+        if (connection->stream != NULL)
+            http_stream_sweep(connection->stream, now_ms);
+        quiet_ms = now_ms - connection->since_ms;
+        drained = loop->draining_since_ms != 0 && between && quiet_ms >= drain_idle_ms &&
+                  now_ms - loop->draining_since_ms >= drain_idle_ms;
         if (quiet_ms <= phase_limit(connection) && !drained)
             continue;
         if (connection->phase == PHASE_HEADERS || connection->phase == PHASE_BODY)

@@ -10,6 +10,7 @@
  *   http_route.c       the route of a path, and the contract's order of checks
  *   http_worker.c      the pool: queue, workers, who answers a suspended request
  *   http_reply.c       what a handler says, and how it becomes bytes
+ *   http_stream.c      replies that go on: event streams
  *
  * A request and its reply are one `struct http_exchange`. It borrows nothing from its connection,
  * so that a worker may go on with it after the loop has answered 504 in its place. Two hold it, the
@@ -52,6 +53,8 @@ struct http_reply {
     size_t header_count;
     char etag[24];         /* "" for none */
     int64_t retry_after_s; /* 0 for none */
+    struct http_server *server;
+    struct http_stream *stream; /* instead of a body, or NULL */
 };
 
 /* A segment of the path that should be an id; longer ones are cut where they cannot be one. */
@@ -74,6 +77,7 @@ struct http_exchange {
     struct http_loop *loop;
     struct MHD_Connection *connection; /* valid while `claim` is pending, and to its winner */
     struct MHD_Response *response;     /* set by who answers, sent by the loop */
+    struct http_stream *stream;        /* its worker's response is one of this; borrowed of it */
     unsigned int response_status;
     _Atomic int holders;
     _Atomic int claim; /* enum http_claim */
@@ -133,7 +137,15 @@ struct http_pool {
 };
 
 /* What a connection waits for, and so how long it may take. */
-enum http_phase { PHASE_FIRST, PHASE_IDLE, PHASE_HEADERS, PHASE_BODY, PHASE_WORK, PHASE_REPLY };
+enum http_phase {
+    PHASE_FIRST,
+    PHASE_IDLE,
+    PHASE_HEADERS,
+    PHASE_BODY,
+    PHASE_WORK,
+    PHASE_REPLY,
+    PHASE_STREAM
+};
 
 struct http_connection {
     struct http_connection *next, *previous;
@@ -141,6 +153,7 @@ struct http_connection {
     int fd;
     enum http_phase phase;
     int64_t since_ms;
+    struct http_stream *stream; /* in PHASE_STREAM; else NULL */
 };
 
 /* One event loop: a thread, a libmicrohttpd daemon, its connections. All of it belongs to the
@@ -150,6 +163,11 @@ struct http_loop {
     struct MHD_Daemon *daemon;
     pthread_t thread;
     int epoll_fd, wake_fd, listen_fd;
+    int gone_fd;           /* an epoll of the streams' connections: whose client has gone */
+    atomic_bool news;      /* set by the feed: streams may have something to send */
+    int64_t rest_until_us; /* before it, they are not told of it */
+    size_t suspended;      /* streams that wait */
+    bool resumed;          /* some were resumed since libmicrohttpd last ran */
     struct http_connection *connections;
     size_t connection_count;
     struct http_exchange *flight_first, *flight_last; /* oldest first, so by deadline */
@@ -169,6 +187,7 @@ struct http_server {
     uint64_t id_prefix;
     _Atomic uint32_t id_counter;
     struct http_route_metrics *metrics; /* one a route, and one more for unknown paths */
+    _Atomic int64_t streams;            /* open, or about to be */
     pthread_mutex_t lock;
     pthread_cond_t drained;
     size_t loops_drained; /* under lock */
@@ -220,6 +239,30 @@ bool http_pool_push(struct http_pool *pool, struct http_exchange *exchange);
 
 /* Try to become the one who answers. */
 bool http_claim(struct http_exchange *exchange, enum http_claim by);
+
+/* http_stream.c; all but the first two on the loop's thread */
+
+/* A response that takes the reply's stream over; sets exchange->stream. */
+struct MHD_Response *http_stream_response(struct http_exchange *exchange);
+struct http_stream *http_stream_free(struct http_stream *stream);
+
+/* The stream goes out on this connection; is over with it. */
+void http_stream_begin(struct http_stream *stream, struct MHD_Connection *mhd,
+                       struct http_connection *connection);
+void http_stream_end(struct http_connection *connection);
+
+/* How long it may stay as it is: it waits for events for ever, for its client not. */
+int64_t http_stream_limit(const struct http_stream *stream);
+
+/* Once a sweep: a heartbeat, or its end, is due. */
+void http_stream_sweep(struct http_stream *stream, int64_t now_ms);
+
+/* The feed has news (from any thread); resume those that it is for, unless they rest. */
+void http_streams_wake(void *server);
+void http_streams_tell(struct http_loop *loop);
+
+/* Clients have gone. */
+void http_streams_gone(struct http_loop *loop);
 
 /* http_reply.c */
 

@@ -27,7 +27,9 @@ static const struct {
                   {500, "Internal Server Error",  "Internal error"}, /* unknown ones count as this */
                   {200, "OK",                     ""},
                   {201, "Created",                ""},
+                  {202, "Accepted",               ""},
                   {204, "No Content",             ""},
+                  {303, "See Other",              ""},
                   {304, "Not Modified",           ""},
                   {400, "Bad Request",            "Request is malformed"},
                   {401, "Unauthorized",           "Not authorized"},
@@ -95,6 +97,7 @@ void http_reply_release(struct http_reply *reply)
     writer_release(&reply->errors);
     writer_release(&reply->members);
     free(reply->detail);
+    http_stream_free(reply->stream);
     for (size_t i = 0; i < reply->header_count; i++) {
         free((void *)(uintptr_t)reply->headers[i].name);
         free((void *)(uintptr_t)reply->headers[i].value);
@@ -212,8 +215,11 @@ static void settle_outcome(struct http_reply *reply, int outcome)
 /* A failure is ours: what was collected before it is not the client's business. */
 static void settle_failure(struct http_reply *reply, int status)
 {
+    struct http_server *server = reply->server;
+
     http_reply_release(reply);
     http_reply_init(reply);
+    reply->server = server;
     reply->status = status;
     reply->retry_after_s = status == 503 ? RETRY_AFTER_S : 0;
     reply_error(reply, DONE, NULL, http_status_text(status));
@@ -324,13 +330,18 @@ struct MHD_Response *http_reply_build(struct http_exchange *exchange, unsigned i
         reply->status = 304;
         writer_clear(body);
     }
-    response = response_of(body);
+    if (body->length == 0)
+        type = NULL; /* of nothing */
+    if (reply->stream != NULL && reply->error_count == 0)
+        response = http_stream_response(exchange);
+    else
+        response = response_of(body);
     for (size_t i = 0; i < reply->header_count; i++) {
         if (strcasecmp(reply->headers[i].name, "Content-Type") == 0)
             type = NULL; /* the handler's own */
         MHD_add_response_header(response, reply->headers[i].name, reply->headers[i].value);
     }
-    if (type != NULL && reply->status != 204 && reply->status != 304)
+    if (type != NULL)
         MHD_add_response_header(response, "Content-Type", type);
     if (reply->etag[0] != '\0')
         MHD_add_response_header(response, "ETag", reply->etag);

@@ -297,8 +297,8 @@ static void read_id(struct http_exchange *exchange)
              (unsigned long long)server->id_prefix, atomic_fetch_add(&server->id_counter, 1));
 }
 
-/* How long a target may become in the reply's Link, which says its query again: that has escapes
- * where a careless client wrote none. */
+/* How long a target may become in the reply's Link or Location, which says its query again: that
+ * has escapes where a careless client wrote none. */
 static size_t escaped_length(const char *target)
 {
     static const char kept[] =

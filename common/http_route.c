@@ -111,7 +111,8 @@ void http_route_find(struct http_exchange *exchange, const char *method)
     bool known;
 
     exchange->request.method = lasting_method(method);
-    known = find_route(exchange, strcmp(method, "HEAD") == 0 ? "GET" : method, &best);
+    exchange->request.head = strcmp(method, "HEAD") == 0;
+    known = find_route(exchange, exchange->request.head ? "GET" : method, &best);
     if (best.route != NULL) {
         exchange->request.route = best.route;
         exchange->request.method = best.route->method;

@@ -128,6 +128,7 @@ static void stop(struct service_run *run)
         run->service->close(run->app); /* and this for its own threads: nothing is said after it */
     core->outbox = outbox_free(core->outbox, DRAIN_OUTBOX_MS);
     core->bus = bus_free(core->bus);
+    core->feed = feed_free(core->feed);
     core->bans = bans_free(core->bans);
     core->store = store_free(core->store);
 }

@@ -39,11 +39,12 @@ struct core_settings {
 struct core {
     struct core_settings settings;
     struct session_config session;
-    struct store *store;
+    struct store *store; /* NULL for an onlooker */
     struct bus *bus;
     struct bans *bans;
     struct outbox *outbox; /* NULL for a service without aggregates */
     struct metrics *metrics;
+    struct feed *feed; /* NULL for a service without streams */
     struct http_server *http;
     struct service_run *run; /* service.c's own */
 };
@@ -71,6 +72,9 @@ struct service {
     const char *name;                       /* folder, database, deliver group */
     const char *motto;                      /* one sentence */
     int64_t port;                           /* the default of PORT */
+    bool onlooker;                          /* no service but a tool that serves: it has no database
+                                               and hears no events, and it starts and answers while
+                                               stores and bus are away */
     size_t app_size;                        /* sizeof(struct app) */
     const struct setting *settings;         size_t setting_count; /* offsets into struct app */
     void (*check)(struct app *app, struct writer *problems); /* of the settings, what their table
@@ -82,6 +86,7 @@ struct service {
     const struct store_index *indexes;      size_t index_count;
     const struct service_job *jobs;         size_t job_count;
     const struct service_aggregate *aggregates; size_t aggregate_count;
+    const struct feed_source *feed;         /* what its streams tell (feed.h); or NULL */
     const struct bus_verb *verbs;           size_t verb_count; /* beside those that every service
                                                answers (service_control.c); context: struct app */
     int (*open)(struct app *app);           /* after stores and bus, before routes; or NULL. A line

@@ -7,14 +7,20 @@
  *   resync        say the present state of each aggregate again, with the version it has: whoever
  *                 has that version ignores it, whoever lost it has it again
  *   replay-dead   handle dead letters again: all, or the one whose id is the request
+ *
+ * And of every process at once:
+ *
+ *   health        who it is, since when it runs, what is wrong with it, what it says and hears
  */
 
 #include "common/service_private.h"
 
+#include "common/instant.h"
 #include "common/log.h"
 
 #include <bson/bson.h>
 #include <inttypes.h>
+#include <unistd.h>
 
 static int answer_describe(void *context, const char *request, struct writer *reply)
 {
@@ -140,6 +146,46 @@ static int answer_replay_dead(void *context, const char *request, struct writer 
     return 0;
 }
 
+static void write_events(struct writer *reply, const struct service *service)
+{
+    write_array_begin(reply, "hears");
+    for (size_t i = 0; i < service->listener_count; i++)
+        write_text(reply, NULL, event_info(service->listeners[i].event)->subject);
+    write_array_end(reply);
+    write_array_begin(reply, "says");
+    for (size_t i = 0; i < service->says_count; i++)
+        write_text(reply, NULL, event_info(service->says[i])->subject);
+    write_array_end(reply);
+}
+
+static int answer_health(void *context, const char *request, struct writer *reply)
+{
+    const struct service_run *run = context;
+    const char *problems[SERVICE_PROBLEMS_MAX];
+    size_t count = service_problems(run, problems);
+    int64_t up_ms = instant_monotonic() - run->started_ms;
+
+    (void)request;
+    write_object_begin(reply, NULL);
+    write_text(reply, "service", run->service->name);
+    write_text(reply, "instance", run->core->settings.instance);
+    write_text(reply, "state", count == 0 ? "ready" : "not ready");
+    write_text(reply, "version", SERVICE_VERSION);
+    write_int(reply, "pid", getpid());
+    write_int(reply, "upSeconds", up_ms / 1000);
+    write_array_begin(reply, "problems");
+    for (size_t i = 0; i < count; i++)
+        write_text(reply, NULL, problems[i]);
+    write_array_end(reply);
+    write_int(reply, "outboxWaiting",
+              run->core->outbox != NULL ? outbox_waiting(run->core->outbox) : 0);
+    write_events(reply, run->service);
+    write_object_end(reply);
+    return 0;
+}
+
+static const struct bus_verb health = {"health", answer_health};
+
 static const struct bus_verb own_verbs[] = {
     {"describe", answer_describe},
     {"replay", answer_replay},
@@ -150,18 +196,11 @@ static const struct bus_verb own_verbs[] = {
 int service_control_open(struct service_run *run)
 {
     const struct service *service = run->service;
+    int r = bus_answer_everyone(run->core->bus, &health, run);
 
-    for (size_t i = 0; i < ARRAY_LENGTH(own_verbs); i++) {
-        int r = bus_answer(run->core->bus, &own_verbs[i], run);
-
-        if (r != 0)
-            return r;
-    }
-    for (size_t i = 0; i < service->verb_count; i++) {
-        int r = bus_answer(run->core->bus, &service->verbs[i], run->app);
-
-        if (r != 0)
-            return r;
-    }
-    return 0;
+    for (size_t i = 0; i < ARRAY_LENGTH(own_verbs) && r == 0; i++)
+        r = bus_answer(run->core->bus, &own_verbs[i], run);
+    for (size_t i = 0; i < service->verb_count && r == 0; i++)
+        r = bus_answer(run->core->bus, &service->verbs[i], run->app);
+    return r;
 }

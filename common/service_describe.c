@@ -25,6 +25,7 @@ static void describe_routes(const struct http_route *routes, size_t count, struc
         {HTTP_INLINE, "inline"},     {HTTP_IDEMPOTENT, "idempotent"},
         {HTTP_BODY, "body"},         {HTTP_RAW_BODY, "raw body"},
         {HTTP_INTERNAL, "internal"}, {HTTP_MAYBE_BODY, "maybe body"},
+        {HTTP_STREAM, "stream"},
     };
 
     for (size_t i = 0; i < count; i++) {
@@ -60,6 +61,8 @@ static void describe_events(const struct service *service, struct writer *out)
     for (size_t i = 0; i < BANS_WATCHED_COUNT && service->route_count > 0; i++)
         write_text(out, NULL, event_info(bans_watched[i])->subject);
     write_array_end(out);
+    if (service->feed != NULL)
+        write_text(out, "streams", service->feed->name);
     write_array_begin(out, "says");
     for (size_t i = 0; i < service->says_count; i++)
         write_text(out, NULL, event_info(service->says[i])->subject);

@@ -8,6 +8,8 @@
 
 #include "common/service_private.h"
 
+#include "common/bans.h"
+
 #define PING_TIMEOUT_MS 1000
 
 static int route_livez(struct app *app, const struct http_request *request,
@@ -22,36 +24,44 @@ static int route_livez(struct app *app, const struct http_request *request,
     return 0;
 }
 
-static int route_readyz(struct app *app, const struct http_request *request,
-                        struct http_reply *reply)
+size_t service_problems(const struct service_run *run,
+                        const char *ret_problems[SERVICE_PROBLEMS_MAX])
 {
-    const struct core *core = (struct core *)app;
-    const struct service_run *run = core->run;
+    const struct core *core = run->core;
+    bool looks_on = run->service->onlooker; /* it answers all the same, and says what is away */
     const struct {
         bool fine;
         const char *otherwise;
     } conditions[] = {
         {!atomic_load(&run->stopping), "Stopping"},
         {atomic_load(&run->serving), "Starting"},
-        {core->bus != NULL && bus_is_connected(core->bus), "NATS is away"},
-        {atomic_load(&run->store_is_there), "MongoDB is away"},
+        {looks_on || (core->bus != NULL && bus_is_connected(core->bus)), "NATS is away"},
+        {looks_on || atomic_load(&run->store_is_there), "MongoDB is away"},
         {atomic_load(&run->app_is_ready), "The service is not ready"},
     };
-    struct writer *body;
-    bool ready = true;
+    size_t count = 0;
+
+    _Static_assert(ARRAY_LENGTH(conditions) == SERVICE_PROBLEMS_MAX, "there is room for all");
+    for (size_t i = 0; i < ARRAY_LENGTH(conditions); i++)
+        if (!conditions[i].fine)
+            ret_problems[count++] = conditions[i].otherwise;
+    return count;
+}
+
+static int route_readyz(struct app *app, const struct http_request *request,
+                        struct http_reply *reply)
+{
+    const char *problems[SERVICE_PROBLEMS_MAX];
+    size_t count = service_problems(((const struct core *)app)->run, problems);
+    struct writer *body = reply_body(reply, count == 0 ? 200 : 503);
 
     (void)request;
-    for (size_t i = 0; i < ARRAY_LENGTH(conditions); i++)
-        ready = ready && conditions[i].fine;
-    body = reply_body(reply, ready ? 200 : 503);
     write_object_begin(body, NULL);
-    if (!ready) {
+    if (count > 0) {
         write_array_begin(body, "errors");
-        for (size_t i = 0; i < ARRAY_LENGTH(conditions); i++) {
-            if (conditions[i].fine)
-                continue;
+        for (size_t i = 0; i < count; i++) {
             write_object_begin(body, NULL);
-            write_text(body, "message", conditions[i].otherwise);
+            write_text(body, "message", problems[i]);
             write_object_end(body);
         }
         write_array_end(body);
@@ -86,7 +96,10 @@ int service_check_health(struct app *app)
     const struct core *core = (struct core *)app;
     struct service_run *run = core->run;
 
-    atomic_store(&run->store_is_there, store_ping(core->store, PING_TIMEOUT_MS) == 0);
+    if (core->store != NULL)
+        atomic_store(&run->store_is_there, store_ping(core->store, PING_TIMEOUT_MS) == 0);
+    if (core->bans != NULL && !run->bans_known) /* an onlooker's: others start with them */
+        run->bans_known = bans_read(core->bans) == 0;
     atomic_store(&run->app_is_ready, run->service->ready == NULL || run->service->ready(app) == 0);
     if (core->outbox != NULL)
         metric_set(run->outbox_waiting, outbox_waiting(core->outbox));

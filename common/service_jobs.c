@@ -53,7 +53,8 @@ static void *worker_main(void *context)
             log_event(LOG_INFO, "job works again", "job=%s", worker->job->name);
         before = r < 0 ? r : 0;
     } while (wait_period(run, worker->job->period_ms));
-    store_thread_done(run->core->store);
+    if (run->core->store != NULL)
+        store_thread_done(run->core->store);
     return NULL;
 }
 

@@ -54,6 +54,7 @@ struct service_run {
     atomic_bool store_is_there, app_is_ready;
     struct metric *outbox_waiting;
     bool app_opened;
+    bool bans_known; /* they have been read */
     char *log_name;
     void (*worker_done)(struct app *app); /* NULL while there is no store */
 
@@ -80,6 +81,10 @@ void service_help(const struct service *service, struct writer *out);
 /* service_health.c: the routes that every service has. */
 #define SERVICE_HEALTH_ROUTES 3
 extern const struct http_route service_health_routes[SERVICE_HEALTH_ROUTES];
+/* What keeps it from being ready, for people: static texts; how many there are. */
+#define SERVICE_PROBLEMS_MAX 5
+size_t service_problems(const struct service_run *run,
+                        const char *ret_problems[SERVICE_PROBLEMS_MAX]);
 /* Ask stores and service, for /readyz to know without waiting. A job. */
 int service_check_health(struct app *app);
 

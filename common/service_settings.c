@@ -44,12 +44,20 @@ static const struct setting sessions[] = {
 _Static_assert(ARRAY_LENGTH(shared) + ARRAY_LENGTH(sessions) <= SERVICE_SETTINGS_MAX,
                "the table has room for all");
 
+/* Who has no database and hears nothing needs no settings for that. */
+static bool is_for_onlookers(const struct setting *setting)
+{
+    return setting->offset != PLACE(mongo_database) && setting->offset != PLACE(listener_workers);
+}
+
 void service_settings_fill(const struct service *service, struct service_settings *ret_settings)
 {
     struct service_settings *settings = ret_settings;
 
-    memcpy(settings->rows, shared, sizeof(shared));
-    settings->count = ARRAY_LENGTH(shared);
+    settings->count = 0;
+    for (size_t i = 0; i < ARRAY_LENGTH(shared); i++)
+        if (!service->onlooker || is_for_onlookers(&shared[i]))
+            settings->rows[settings->count++] = shared[i];
     if (service->route_count > 0) {
         memcpy(settings->rows + settings->count, sessions, sizeof(sessions));
         settings->count += ARRAY_LENGTH(sessions);
@@ -105,7 +113,8 @@ void service_settings_check(const struct service *service, const struct core_set
 {
     if (!has_scheme(settings->mongo_uri, "mongodb://", "mongodb+srv://"))
         write_format(problems, "MONGO_URI: must begin with mongodb:// or mongodb+srv://\n");
-    if (settings->mongo_database[strcspn(settings->mongo_database, "/\\. \"$*<>:|?")] != '\0')
+    if (!service->onlooker &&
+        settings->mongo_database[strcspn(settings->mongo_database, "/\\. \"$*<>:|?")] != '\0')
         write_format(problems, "MONGO_DATABASE: must have none of / \\ . \" $ * < > : | ?\n");
     if (!has_scheme(settings->nats_url, "nats://", "tls://"))
         write_format(problems, "NATS_URL: must begin with nats:// or tls://\n");

@@ -65,6 +65,7 @@ static int http_start(struct service_run *run, const struct http_route *routes, 
         .session = &run->core->session,
         .bans = run->core->bans,
         .idempotency = run->idempotency.begin != NULL ? &run->idempotency : NULL,
+        .feed = whole ? run->core->feed : NULL,
         .metrics = run->core->metrics,
         .worker_done = run->worker_done,
     };
@@ -131,8 +132,11 @@ static int open_bus(struct service_run *run, struct patience *patience, struct w
         .service = service->name,
         .workers = core->settings.listener_workers,
         .metrics = core->metrics,
+        .patient = service->onlooker,
     };
 
+    if (service->onlooker)
+        return bus_open(&config, BUS_OPEN_MS, &core->bus); /* streams are the services' to make */
     for (;;) {
         cleanup(writer_release) struct writer found = {0};
         int r = core->bus != NULL ? 0 : bus_open(&config, BUS_OPEN_MS, &core->bus);
@@ -159,11 +163,14 @@ static int open_bans(struct service_run *run, struct patience *patience)
         return 0; /* nobody signs in here */
     r = bans_open(core->bus, settings->allow_unexpiring_jwt ? 0 : settings->jwt_seconds,
                   &core->bans);
+    if (r == -EAGAIN && run->service->onlooker)
+        return 0; /* the health job reads them once they are there */
     while (r == -EAGAIN) {
         r = wait_for(patience, "NATS");
         if (r == 0)
             r = bans_read(core->bans);
     }
+    run->bans_known = r == 0;
     return r;
 }
 
@@ -214,6 +221,31 @@ static int catch_up(struct service_run *run, struct patience *patience)
     return r;
 }
 
+/* Events and questions come in from now on. */
+static int listen(struct service_run *run, struct patience *patience)
+{
+    const struct service *service = run->service;
+    int r = bus_listen(run->core->bus, run->core->store, run->app, service->listeners,
+                       service->listener_count);
+
+    if (r == 0)
+        r = catch_up(run, patience);
+    if (r == 0)
+        r = service_control_open(run);
+    return r;
+}
+
+/* What the streams of clients will tell, filled before the first of them asks. */
+static int open_feed(struct service_run *run)
+{
+    const struct feed_source *source = run->service->feed;
+
+    if (source == NULL)
+        return 0;
+    run->core->feed = feed_new(source, run->app, FEED_EVENTS, run->core->metrics);
+    return feed_follow(run->core->feed, run->core->bus);
+}
+
 static void worker_done(struct app *app)
 {
     store_thread_done(((struct core *)app)->store);
@@ -233,7 +265,7 @@ static int open_http(struct service_run *run)
     for (size_t i = 0; i < service->route_count; i++)
         if (service->routes[i].flags & HTTP_IDEMPOTENT)
             run->idempotency = idempotency_hooks(run->core->store);
-    run->worker_done = worker_done;
+    run->worker_done = service->onlooker ? NULL : worker_done;
     run->core->http = http_free(run->core->http); /* the waiting room */
     return http_start(run, run->routes, run->route_count);
 }
@@ -244,7 +276,7 @@ static int open_stores(struct service_run *run, struct patience *patience)
     int r;
 
     writer_init(&problems);
-    r = open_store(run, patience, &problems);
+    r = run->service->onlooker ? 0 : open_store(run, patience, &problems);
     if (r == 0)
         r = open_bus(run, patience, &problems);
     if (r != 0)
@@ -267,13 +299,10 @@ int service_start(struct service_run *run)
         r = open_outbox(run);
     if (r == 0)
         r = open_app(run, &patience);
+    if (r == 0 && !run->service->onlooker)
+        r = listen(run, &patience);
     if (r == 0)
-        r = bus_listen(run->core->bus, run->core->store, run->app, run->service->listeners,
-                       run->service->listener_count);
-    if (r == 0)
-        r = catch_up(run, &patience);
-    if (r == 0)
-        r = service_control_open(run);
+        r = open_feed(run);
     if (r == 0)
         r = service_check_health(run->app);
     if (r == 0)

@@ -176,7 +176,7 @@ static void read_cookie(const struct session_config *config, const char *value,
     bytes = decode_base64(value, &length);
     if (bytes == NULL || length > SESSION_TOKEN_MAX_BYTES + sizeof("{\"jwt\":\"\"}"))
         return;
-    json = json_loadb(bytes, length, JSON_REJECT_DUPLICATES, NULL);
+    json = parse_object(bytes, length);
     token = json_object_get(json, "jwt");
     if (json_is_string(token))
         session_check(config, json_string_value(token), json_string_length(token), session);

@@ -14,7 +14,7 @@ struct app {
     int64_t max_live_orders; /* MAX_LIVE_ORDERS */
 };
 
-#define ORDERS_ROUTE_COUNT    4
+#define ORDERS_ROUTE_COUNT    5
 #define ORDERS_LISTENER_COUNT 11
 #define ORDERS_SAYS_COUNT     4
 #define ORDERS_INDEX_COUNT    6
@@ -23,6 +23,11 @@ extern const struct http_route orders_routes[ORDERS_ROUTE_COUNT];
 extern const struct event_listener orders_listeners[ORDERS_LISTENER_COUNT];
 extern const enum event_type orders_says[ORDERS_SAYS_COUNT];
 extern const struct store_index orders_indexes[ORDERS_INDEX_COUNT];
+
+/* stream.c: what buyers hear of their orders, and the route that they hear it on. */
+extern const struct feed_source orders_feed;
+int route_stream_order(struct app *app, const struct http_request *request,
+                       struct http_reply *reply);
 
 /* The event that tells of `order` as it stands, of its status's type and its version. */
 void event_order(const struct order *order, struct event *ret_event);

@@ -46,6 +46,7 @@ static const struct service orders = {
     .job_count = ARRAY_LENGTH(jobs),
     .aggregates = aggregates,
     .aggregate_count = ARRAY_LENGTH(aggregates),
+    .feed = &orders_feed,
 };
 
 int main(int argc, char **argv)

@@ -253,11 +253,12 @@ static int route_cancel_order(struct app *app, const struct http_request *reques
 }
 
 /* clang-format off */
-/*   method    path               access     flags                        handler            */
+/*   method    path                      access     flags                        handler            */
 const struct http_route orders_routes[ORDERS_ROUTE_COUNT] = {
-    {"POST",   "/api/orders",     SIGNED_IN, HTTP_BODY | HTTP_IDEMPOTENT, route_create_order},
-    {"GET",    "/api/orders",     SIGNED_IN, HTTP_WORKER,                 route_list_orders },
-    {"GET",    "/api/orders/:id", SIGNED_IN, HTTP_WORKER,                 route_show_order  },
-    {"DELETE", "/api/orders/:id", SIGNED_IN, HTTP_WORKER,                 route_cancel_order},
+    {"POST",   "/api/orders",            SIGNED_IN, HTTP_BODY | HTTP_IDEMPOTENT, route_create_order},
+    {"GET",    "/api/orders",            SIGNED_IN, HTTP_WORKER,                 route_list_orders },
+    {"GET",    "/api/orders/:id",        SIGNED_IN, HTTP_WORKER,                 route_show_order  },
+    {"GET",    "/api/orders/:id/events", SIGNED_IN, HTTP_STREAM,                 route_stream_order},
+    {"DELETE", "/api/orders/:id",        SIGNED_IN, HTTP_WORKER,                 route_cancel_order},
 };
 /* clang-format on */

@@ -13,7 +13,30 @@
 #include <string.h>
 #include <time.h>
 
-#define WAIT_DEFAULT_S 10
+int audit_look(struct tool *tool, struct world *world, struct rows *ret_findings)
+{
+    int r;
+
+    world_init(world);
+    r = audit_read(tool, world);
+    if (r == 0)
+        *ret_findings = audit_check(world);
+    return r;
+}
+
+void audit_write_findings(const struct rows *findings, size_t most, struct writer *out)
+{
+    write_array_begin(out, "findings");
+    for (size_t i = 0; i < findings->count && i < most; i++) {
+        const struct finding *finding = rows_at(findings, i);
+
+        write_object_begin(out, NULL);
+        write_text(out, "promise", finding->promise);
+        write_text(out, "text", finding->text);
+        write_object_end(out);
+    }
+    write_array_end(out);
+}
 
 static void print_json(const struct world *world, const struct rows *findings)
 {
@@ -27,16 +50,7 @@ static void print_json(const struct world *world, const struct rows *findings)
     write_int(&out, "events", (int64_t)world->events.count);
     write_int(&out, "intents", (int64_t)world->intents.count);
     write_bool(&out, "stripe", world->with_stripe);
-    write_array_begin(&out, "findings");
-    for (size_t i = 0; i < findings->count; i++) {
-        const struct finding *finding = rows_at(findings, i);
-
-        write_object_begin(&out, NULL);
-        write_text(&out, "promise", finding->promise);
-        write_text(&out, "text", finding->text);
-        write_object_end(&out);
-    }
-    write_array_end(&out);
+    audit_write_findings(findings, findings->count, &out);
     write_object_end(&out);
     puts(writer_text(&out));
 }
@@ -59,17 +73,15 @@ static void print_text(const struct world *world, const struct rows *findings)
 static int look(struct tool *tool, bool last)
 {
     struct world world;
-    struct rows findings;
+    struct rows findings = {0};
     int code;
 
-    world_init(&world);
-    if (audit_read(tool, &world) < 0) {
+    if (audit_look(tool, &world, &findings) < 0) {
         world_release(&world);
         if (last)
             fputs("ticketctl: the audit could not read everything\n", stderr);
         return EXIT_UNABLE;
     }
-    findings = audit_check(&world);
     code = findings.count == 0 ? EXIT_FINE : EXIT_FOUND;
     if (code == EXIT_FINE || last) {
         if (tool->json)
@@ -84,7 +96,7 @@ static int look(struct tool *tool, bool last)
 
 int command_audit(struct tool *tool, int argc, char **argv)
 {
-    long wait_s = WAIT_DEFAULT_S;
+    long wait_s = AUDIT_SETTLE_MS / 1000;
     int64_t until_ms;
     char *end = NULL;
 

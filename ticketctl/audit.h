@@ -82,6 +82,16 @@ struct rows audit_check(struct world *world);
 
 void rows_release(struct rows *rows);
 
+/* One look at everything. 0: `world` is what there is, *ret_findings what is broken in it (caller
+ * frees with rows_release); < 0: something is away. The caller releases `world` in any case. */
+must_check int audit_look(struct tool *tool, struct world *world, struct rows *ret_findings);
+
+/* The first `most` findings as a JSON array of {promise, text}, under "findings". */
+struct writer;
+void audit_write_findings(const struct rows *findings, size_t most, struct writer *out);
+
+#define AUDIT_SETTLE_MS 10000 /* how long what is under way may look broken */
+
 #define AUDIT_LATE_MS 35000 /* P4: with one process killed */
 
 #endif

@@ -5,11 +5,11 @@
  * showing and dropping need its database only.
  */
 
+#include "ticketctl/letters.h"
 #include "ticketctl/ticketctl.h"
 
 #include <string.h>
 
-#define COLLECTION        "deadletters"
 #define REPLAY_TIMEOUT_MS 60000
 
 struct letters {
@@ -32,19 +32,7 @@ static void print_letter(const struct letters *letters, const bson_t *document)
         return;
     }
     writer_init(&out);
-    write_object_begin(&out, NULL);
-    write_text(&out, "service", letters->service);
-    write_text(&out, "id", store_read_text(document, "_id", ""));
-    write_text(&out, "subject", store_read_text(document, "subject", ""));
-    write_text(&out, "eventId", store_read_text(document, "eventId", ""));
-    write_text(&out, "aggregateId", store_read_text(document, "aggregateId", ""));
-    write_text(&out, "reason", store_read_text(document, "reason", ""));
-    write_int(&out, "deliveries", store_read_int(document, "deliveries", 0));
-    write_int(&out, "replays", store_read_int(document, "replays", 0));
-    write_text(&out, "at", at);
-    if (letters->whole)
-        write_text(&out, "body", store_read_text(document, "body", ""));
-    write_object_end(&out);
+    letter_write(letters->service, document, letters->whole, &out);
     puts(writer_text(&out));
 }
 
@@ -65,15 +53,11 @@ static int list(struct tool *tool, const char *id)
 
     for (enum event_owner owner = 0; owner < OWNER_COUNT && r == 0; owner++) {
         struct store *store = tool_store(tool, owner);
-        bson_t filter = BSON_INITIALIZER;
 
         if (store == NULL)
             return EXIT_UNABLE;
         letters.service = event_owner_info(owner)->service;
-        if (id != NULL)
-            BSON_APPEND_UTF8(&filter, "_id", id);
-        r = store_each(store, COLLECTION, &filter, NULL, each_letter, &letters);
-        bson_destroy(&filter);
+        r = letters_each(store, id, /* limit= */ 0, each_letter, &letters);
     }
     if (r != 0)
         return EXIT_UNABLE;
@@ -94,7 +78,7 @@ static int drop(struct tool *tool, const char *id)
         if (store == NULL)
             return EXIT_UNABLE;
         BSON_APPEND_UTF8(&filter, "_id", id);
-        r = store_remove(store, COLLECTION, &filter, &removed);
+        r = store_remove(store, LETTERS, &filter, &removed);
         bson_destroy(&filter);
         if (r != 0)
             return EXIT_UNABLE;

@@ -50,7 +50,11 @@ static void print_help(void)
     for (size_t i = 0; i < ARRAY_LENGTH(commands); i++)
         fprintf(stdout, "  %-7s %-50s  %s\n", commands[i].name, commands[i].arguments,
                 commands[i].meaning);
-    fputs("\nSettings, from the environment:\n", stdout);
+    fputs("  serve   [--describe | --help | --version]                   answer the /ops page over "
+          "HTTP, until SIGTERM\n",
+          stdout);
+    fputs("\nSettings, from the environment (serve has its own, see ticketctl serve --help):\n",
+          stdout);
     settings_help(settings, ARRAY_LENGTH(settings), &out);
     fputs(writer_text(&out), stdout);
     fputs("\nExit codes: 0 fine, 1 something was found, 2 the work could not be done.\n", stdout);
@@ -81,6 +85,8 @@ int main(int argc, char **argv)
     struct tool tool = {0};
     int code;
 
+    if (argc > 1 && strcmp(argv[1], "serve") == 0)
+        return serve(argc - 1, argv + 1);
     log_open("ticketctl", LOG_ERROR);
     if (argc > 1 && strcmp(argv[1], "--json") == 0) {
         tool.json = true;

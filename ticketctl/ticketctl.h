@@ -47,4 +47,7 @@ int command_ban(struct tool *tool, int argc, char **argv);
 int command_replay(struct tool *tool, int argc, char **argv);
 int command_resync(struct tool *tool, int argc, char **argv);
 
+/* `ticketctl serve`: a process with settings and options of its own, as a service has them. */
+int serve(int argc, char **argv);
+
 #endif

@@ -18,6 +18,11 @@ struct app {
 extern const struct http_route ticket_routes[];
 extern const size_t ticket_route_count;
 
+/* stream.c: what clients hear of tickets, and the route that they hear it on. */
+extern const struct feed_source ticket_feed;
+int route_stream_tickets(struct app *app, const struct http_request *request,
+                         struct http_reply *reply);
+
 /* listeners.c */
 extern const struct event_listener ticket_listeners[];
 extern const size_t ticket_listener_count;

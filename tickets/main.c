@@ -23,7 +23,7 @@ static const enum event_type says[] = {
     EVENT_TICKET_CREATED, EVENT_TICKET_UPDATED, EVENT_TICKET_WITHDRAWN,
 };
 
-/* Lists are of available tickets only, so their indexes hold no other. */
+/* What is for sale is listed again and again, so its indexes hold nothing else. */
 #define AVAILABLE "{\"partialFilterExpression\": {\"status\": \"available\"}}"
 
 static const struct store_index indexes[] = {
@@ -31,6 +31,7 @@ static const struct store_index indexes[] = {
     {TICKETS, "tickets_price",  "{\"priceCents\": 1, \"_id\": 1}",  AVAILABLE},
     {TICKETS, "tickets_title",  "{\"titleKey\": 1, \"_id\": 1}",    AVAILABLE},
     {TICKETS, "tickets_words",  "{\"words\": 1}",                   AVAILABLE},
+    {TICKETS, "tickets_seller", "{\"userId\": 1, \"createdAt\": -1, \"_id\": -1}", NULL},
     OUTBOX_INDEX(TICKETS),
 };
 
@@ -58,6 +59,7 @@ int main(int argc, char **argv)
         .index_count = ARRAY_LENGTH(indexes),
         .aggregates = aggregates,
         .aggregate_count = ARRAY_LENGTH(aggregates),
+        .feed = &ticket_feed,
         .check = check,
     };
 

@@ -85,29 +85,31 @@ static void link_next(const struct http_request *request, struct http_reply *rep
     cleanup(writer_release) struct writer link = {0};
 
     writer_init(&link);
-    write_format(&link, "</api/tickets?limit=%lld", (long long)search->limit);
+    write_format(&link, "<%s?limit=%lld", request->route->path, (long long)search->limit);
     append_parameter(&link, "after", next);
     append_parameter(&link, "q", http_query(request, "q"));
     append_parameter(&link, "sort", http_query(request, "sort"));
+    append_parameter(&link, "status", http_query(request, "status"));
     write_format(&link, ">; rel=\"next\"");
     reply_header(reply, "Link", writer_text(&link));
 }
 
-static int route_list_tickets(struct app *app, const struct http_request *request,
-                              struct http_reply *reply)
+/* A page of the tickets that `search` says; sort, words and paging are the query's. */
+static int reply_list(struct app *app, const struct http_request *request, struct http_reply *reply,
+                      struct search search)
 {
-    struct search search = {.sort = search_sort_parse(http_query(request, "sort")),
-                            .words = http_query(request, "q")};
     cleanup(freep) char *next = NULL;
     struct input_page page;
     struct writer *out;
     int r;
 
     input_page(request, reply, &page);
+    search.sort = search_sort_parse(http_query(request, "sort"));
     if (search.sort == SEARCH_SORT_COUNT)
         reply_error(reply, INVALID, "sort", "Sort must be newest, price, -price or title");
     if (reply_has_errors(reply))
         return INVALID;
+    search.words = http_query(request, "q");
     search.limit = page.limit;
     search.after = page.after;
 
@@ -132,6 +134,28 @@ static int route_list_tickets(struct app *app, const struct http_request *reques
         write_null(out, "next");
     write_object_end(out);
     return 0;
+}
+
+static int route_list_tickets(struct app *app, const struct http_request *request,
+                              struct http_reply *reply)
+{
+    return reply_list(app, request, reply, (struct search){.status = TICKET_AVAILABLE});
+}
+
+/* A seller's own tickets, whatever became of them. */
+static int route_list_own_tickets(struct app *app, const struct http_request *request,
+                                  struct http_reply *reply)
+{
+    const char *status = http_query(request, "status");
+    struct search search = {.status = TICKET_STATUS_COUNT, .seller_id = request->session.user_id};
+
+    if (status) {
+        search.status = ticket_status_parse(status);
+        if (search.status == TICKET_STATUS_COUNT)
+            reply_error(reply, INVALID, "status",
+                        "Status must be available, reserved, sold or withdrawn");
+    }
+    return reply_list(app, request, reply, search);
 }
 
 static int route_show_ticket(struct app *app, const struct http_request *request,
@@ -219,13 +243,15 @@ static int route_withdraw_ticket(struct app *app, const struct http_request *req
 }
 
 /* clang-format off */
-/*   method    path                access     flags        handler              */
+/*   method    path                   access     flags        handler               */
 const struct http_route ticket_routes[] = {
-    {"POST",   "/api/tickets",     SIGNED_IN, HTTP_BODY,   route_create_ticket  },
-    {"GET",    "/api/tickets",     PUBLIC,    HTTP_WORKER, route_list_tickets   },
-    {"GET",    "/api/tickets/:id", PUBLIC,    HTTP_WORKER, route_show_ticket    },
-    {"PUT",    "/api/tickets/:id", SIGNED_IN, HTTP_BODY,   route_update_ticket  },
-    {"DELETE", "/api/tickets/:id", SIGNED_IN, HTTP_WORKER, route_withdraw_ticket},
+    {"POST",   "/api/tickets",        SIGNED_IN, HTTP_BODY,   route_create_ticket   },
+    {"GET",    "/api/tickets",        PUBLIC,    HTTP_WORKER, route_list_tickets    },
+    {"GET",    "/api/tickets/mine",   SIGNED_IN, HTTP_WORKER, route_list_own_tickets},
+    {"GET",    "/api/tickets/events", PUBLIC,    HTTP_STREAM, route_stream_tickets  },
+    {"GET",    "/api/tickets/:id",    PUBLIC,    HTTP_WORKER, route_show_ticket     },
+    {"PUT",    "/api/tickets/:id",    SIGNED_IN, HTTP_BODY,   route_update_ticket   },
+    {"DELETE", "/api/tickets/:id",    SIGNED_IN, HTTP_WORKER, route_withdraw_ticket },
 };
 /* clang-format on */
 const size_t ticket_route_count = ARRAY_LENGTH(ticket_routes);

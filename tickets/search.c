@@ -1,10 +1,11 @@
 /*
- * Search: pages of available tickets by keyset, never by skipping: a page costs the same wherever
- * it is, and a ticket that comes or goes in between moves no other one to another page.
+ * Search: pages of tickets by keyset, never by skipping: a page costs the same wherever it is, and
+ * a ticket that comes or goes in between moves no other one to another page.
  *
  * A cursor names the last ticket of a page by its sort key and its id, which tells tickets of one
  * key apart. It is base64url of "<sort>:<id>:<key>", and good for that sort only. Each sort has its
- * index, over available tickets alone.
+ * index, over available tickets alone; a seller's own are found by one index over all tickets, and
+ * are few enough to be put into another order than its own.
  *
  * Words are found by their beginnings: a ticket keeps the folded words of its title, and each word
  * of a query is an anchored expression, which is a range of that index. Splitting leaves letters
@@ -275,12 +276,16 @@ int search_run(struct store *store, const struct search *search,
                void (*each)(void *context, const struct ticket *ticket), void *context,
                char **ret_next)
 {
-    cleanup(bson_freep) bson_t *filter = BCON_NEW("status", "available");
+    cleanup(bson_freep) bson_t *filter = bson_new();
     cleanup(bson_freep) bson_t *options = NULL;
     struct page page = {.each = each, .context = context, .room = search->limit};
     struct cursor cursor;
     int r;
 
+    if (search->status != TICKET_STATUS_COUNT)
+        BSON_APPEND_UTF8(filter, "status", ticket_status_name(search->status));
+    if (search->seller_id)
+        store_append_id(filter, "userId", search->seller_id);
     if (search->after) {
         r = cursor_read(search->sort, search->after, &cursor);
         if (r != 0)
@@ -291,11 +296,12 @@ int search_run(struct store *store, const struct search *search,
     if (search->words && !append_words(filter, search->words))
         return 0;
 
-    options = BCON_NEW("sort", "{", sorts[search->sort].field, BCON_INT32(sorts[search->sort].way),
-                       "_id", BCON_INT32(sorts[search->sort].way), "}", "limit",
-                       BCON_INT64(search->limit + 1), "projection", "{", "version", BCON_INT32(1),
-                       "title", BCON_INT32(1), "priceCents", BCON_INT32(1), "userId", BCON_INT32(1),
-                       "status", BCON_INT32(1), "createdAt", BCON_INT32(1), "}");
+    options =
+        BCON_NEW("sort", "{", sorts[search->sort].field, BCON_INT32(sorts[search->sort].way), "_id",
+                 BCON_INT32(sorts[search->sort].way), "}", "limit", BCON_INT64(search->limit + 1),
+                 "projection", "{", "version", BCON_INT32(1), "title", BCON_INT32(1), "priceCents",
+                 BCON_INT32(1), "userId", BCON_INT32(1), "orderId", BCON_INT32(1), "status",
+                 BCON_INT32(1), "createdAt", BCON_INT32(1), "}");
     r = store_each(store, TICKETS, filter, options, add_to_page, &page);
     if (r != 0)
         return r;

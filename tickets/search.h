@@ -2,11 +2,13 @@
 #define TICKETS_SEARCH_H
 
 /*
- * Search: the list of available tickets, in four orders, by words, a page at a time.
+ * Search: lists of tickets (all that are available, or one seller's), in four orders, by words, a
+ * page at a time.
  *
  * All functions may be called from any thread.
  */
 
+#include "common/event.h"
 #include "common/fail.h"
 #include "common/text.h"
 #include "common/writer.h"
@@ -27,6 +29,8 @@ enum search_sort {
 };
 
 struct search {
+    enum ticket_status status; /* TICKET_STATUS_COUNT: any */
+    const char *seller_id;     /* NULL: anybody's */
     enum search_sort sort;
     const char *words; /* as typed; NULL or "" for all */
     const char *after; /* a cursor from an earlier page; NULL: from the first on */

@@ -3,7 +3,7 @@
 Each service in BIN prints its tables with --describe. They are the truth; whatever a document below
 ROOT leaves out, adds or tells otherwise is one line of output that names the file. Compared are:
 
-  <service>/README.md      its routes, events and settings
+  <service>/README.md      its routes, events and settings (of TOOLS: in the program's folder)
   README.md                ports, and the settings that services share
   ARCHITECTURE.md          who says and who hears which event
   docs/openapi/*.yaml      routes, access, parameters, bodies; each a valid OpenAPI document
@@ -27,7 +27,9 @@ import yaml
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "trace"}
-GENERATED = ("build", ".local")  # what is mentioned below these need not be there
+# Tools that serve: they say of themselves what a service says, but say and hear no events.
+TOOLS = {"ops": ["ticketctl", "serve"]}
+GENERATED = ("build", ".local", "node_modules")  # what is mentioned below these need not be there
 
 
 class Documents:
@@ -62,10 +64,16 @@ class Documents:
 
 
 def describe(folder):
-    """{service: what it says of itself}, of every service that has a folder here."""
+    """{name: what it says of itself}, of every service that has a folder here, and of TOOLS."""
     services = sorted(path.split("/")[0] for path in glob.glob("*/main.c"))
+    commands = {**{service: [service] for service in services}, **TOOLS}
     run = functools.partial(subprocess.run, check=True, capture_output=True, timeout=60)
-    return {s: json.loads(run([f"{folder}/{s}", "--describe"]).stdout) for s in services}
+    return {name: json.loads(run([f"{folder}/{command[0]}", *command[1:], "--describe"]).stdout)
+            for name, command in commands.items()}
+
+
+def folder_of(name):
+    return TOOLS.get(name, [name])[0]
 
 
 def hears(service):
@@ -107,7 +115,7 @@ def check_settings(documents, path, text, settings):
 
 
 def check_service_readme(documents, name, service, events):
-    path = f"{name}/README.md"
+    path = f"{folder_of(name)}/README.md"
     text = documents.read(path)
     parts = re.split(r"\*\*(Owns|Answers|Hears|Says|Settings)\*\*", text)
     sections = dict(zip(parts[1::2], parts[2::2]))
@@ -136,7 +144,7 @@ def check_readme(documents, services):
     text = documents.read(path)
     told = {f"{row[0]} on port {row[1]}" for row in table_rows(text)
             if re.fullmatch(r"\[\w+\]\(\w+/README\.md\)", row[0])}
-    true = {f"[{name}]({name}/README.md) on port {service['port']}"
+    true = {f"[{name}]({folder_of(name)}/README.md) on port {service['port']}"
             for name, service in services.items()}
     documents.compare(path, "service", told, true)
     shared = {}
@@ -278,8 +286,8 @@ def dangling(document, node):
 
 def check_edge(documents, services):
     path = "infra/local/nginx.conf.in"
-    told = {f"{prefix} to {name}" for prefix, name in
-            re.findall(r"location\s+(\S+)\s*\{\s*proxy_pass http://(\w+);", documents.read(path))}
+    way = r"location\s+(/api/\S+)\s*\{\s*proxy_pass http://(\w+);"
+    told = {f"{prefix} to {name}" for prefix, name in re.findall(way, documents.read(path))}
     true = {f"{'/'.join(route['path'].split('/')[:3])} to {name}"
             for name, service in services.items() for route in public_routes(service)}
     documents.compare(path, "the way from", told, true)
@@ -355,13 +363,14 @@ def check(root, services, only=None):
     """All complaints about the documents below `root` (or about the one at `only`), a line each."""
     documents = Documents(root)
     events = {event for service in services.values() for event in service["says"]}
+    speakers = {name: service for name, service in services.items() if name not in TOOLS}
     checks = [("services", check_hearing, services, events),
               ("README.md", check_readme, services),
-              ("ARCHITECTURE.md", check_architecture, services, events),
-              ("docs/asyncapi.yaml", check_asyncapi, services, events),
+              ("ARCHITECTURE.md", check_architecture, speakers, events),
+              ("docs/asyncapi.yaml", check_asyncapi, speakers, events),
               ("infra/local/nginx.conf.in", check_edge, services)]
     for name, service in services.items():
-        checks += [(f"{name}/README.md", check_service_readme, name, service, events),
+        checks += [(f"{folder_of(name)}/README.md", check_service_readme, name, service, events),
                    (f"docs/openapi/{name}.yaml", check_openapi, name, service)]
     for path, function, *arguments in checks:
         if only in (None, path):

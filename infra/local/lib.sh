@@ -16,6 +16,10 @@ export PATH="$dot/bin:$PATH:/usr/sbin:/sbin"
 services=(*/main.c) # a service is a folder with a main.c, as for make
 services=("${services[@]%/main.c}")
 
+# What may run several times (`make scale`): those, and the web client.
+# shellcheck disable=SC2034 # used by those who source this
+scalable=("${services[@]}" client)
+
 say() {
     printf '%s\n' "$*"
 }
@@ -45,6 +49,7 @@ stack_settings=(
     EDGE_ADDRESS=127.0.0.1 EDGE_PORT=8080 RATE_LIMITS=on
     MONGO_PORT=27017 NATS_PORT=4222 NATS_MONITOR_PORT=8222 REDIS_PORT=6379 STRIPE_PORT=8420
     MONGO_URI= STRIPE_API_BASE= STRIPE_KEY=sk_test_local STRIPE_WEBHOOK_SECRET=whsec_local
+    STRIPE_PUBLISHABLE_KEY=pk_test_local CLIENT_PORT=3000 CLIENT_COUNT=1 OPS_PORT=3006
 )
 # AUTH_PORT=3001 AUTH_COUNT=1 …: the ports are those that the services' main.c name.
 for service in "${services[@]}"; do
@@ -87,12 +92,13 @@ stack_processes() {
     echo "nats $NATS_PORT"
     echo "redis $REDIS_PORT"
     [ -n "$STRIPE_API_BASE" ] || echo "stripe $STRIPE_PORT"
-    for service in "${services[@]}"; do
+    for service in "${scalable[@]}"; do
         count=${service^^}_COUNT
         for ((n = 1; n <= ${!count:-0}; n++)); do # 0: it is newer than the running stack
             echo "$service-$n $(port_of "$service" "$n")"
         done
     done
+    [ -z "${OPS_PORT:-}" ] || echo "ops-1 $OPS_PORT" # likewise
     echo "edge $EDGE_PORT"
 }
 
@@ -104,7 +110,8 @@ is_ready() {
     nats) "${quiet[@]}" "http://127.0.0.1:$NATS_MONITOR_PORT/healthz" ;;
     redis) [ "$(redis-cli -p "$port" ping 2>/dev/null)" = PONG ] ;;
     stripe) "${quiet[@]}" -u "$STRIPE_KEY:" "http://127.0.0.1:$port/v1/balance" ;;
-    edge) "${quiet[@]}" "http://$(edge_host):$port/" ;;
+    client-*) "${quiet[@]}" "http://127.0.0.1:$port/auth/signin" ;;
+    edge) curl -s -m 2 -o /dev/null "http://$(edge_host):$port/livez" ;; # with 404, but it does
     *) "${quiet[@]}" "http://127.0.0.1:$port/readyz" ;;
     esac
 }
@@ -147,6 +154,6 @@ wait_ready() {
 
 # Our C files, each ended by a NUL: `c_files common orders` those below these folders, else all.
 c_files() {
-    find "${@:-.}" \( -path ./build -o -path ./.local -o -path ./node_modules \) -prune -o \
+    find "${@:-.}" \( -path ./build -o -path ./.local -o -path ./client \) -prune -o \
         -name '*.[ch]' -print0 | sort -z
 }

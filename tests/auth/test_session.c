@@ -1,7 +1,8 @@
 /*
- * Sessions once they are there: who it is, renewing, refreshing. On the real binary and real
- * stores.
+ * Sessions once they are there: who it is, renewing, refreshing, resuming. On the real binary and
+ * real stores.
  */
+#include "auth/redirect.h"
 #include "auth/refresh.h"
 #include "common/instant.h"
 #include "tests/auth/accounts.h"
@@ -120,20 +121,185 @@ Test(refresh_route, a_second_tab_gets_a_session_and_no_token)
     cr_assert_null(set_cookie(again, "refresh"));
 }
 
-Test(refresh_route, a_token_spent_long_ago_ends_the_family)
+/* Whatever was spent was spent 11 seconds ago, so after its time of grace. */
+static void given_spent_long_ago(void)
 {
     cleanup(bson_freep) bson_t *spent = BCON_NEW("spentAt", "{", "$exists", BCON_BOOL(true), "}");
-    cleanup(bson_freep) bson_t *earlier = bson_new();
+    cleanup(bson_freep) bson_t *earlier =
+        BCON_NEW("$set", "{", "spentAt", BCON_DATE_TIME(instant_now() - 11000), "}");
+
+    cr_assert_eq(store_update(given_store(), REFRESH_TOKENS, spent, earlier, true, NULL), 0);
+}
+
+Test(refresh_route, a_token_spent_long_ago_ends_the_family)
+{
     const struct answer *in, *next;
-    bson_t set;
 
     given_one_service("auth", no_limits);
     in = enter("signup", "ann@example.com", PASSWORD);
     next = post_with("/api/users/refresh", cookie_from(in, "refresh"));
-    BSON_APPEND_DOCUMENT_BEGIN(earlier, "$set", &set);
-    BSON_APPEND_DATE_TIME(&set, "spentAt", instant_now() - 11000);
-    bson_append_document_end(earlier, &set);
-    cr_assert_eq(store_update(given_store(), REFRESH_TOKENS, spent, earlier, true, NULL), 0);
+    given_spent_long_ago();
     expect_status(post_with("/api/users/refresh", cookie_from(in, "refresh")), 401);
     expect_status(post_with("/api/users/refresh", cookie_from(next, "refresh")), 401);
+}
+
+/* --- resume --- */
+
+/* Come by with `next` as it stands in the query, and a Cookie header or NULL. */
+static const struct answer *resume(const char *method, const char *next, const char *cookie)
+{
+    cleanup(freep) char *path = xasprintf("/api/users/resume?next=%s", next);
+
+    return ask_for(&(struct question){.method = method, .path = path, .headers = {cookie}});
+}
+
+static void expect_sent_on(const struct answer *answer, const char *path)
+{
+    expect_status(answer, 303);
+    cr_assert_str_eq(answer_header(answer, "Location", 0), path);
+    cr_assert_str_eq(answer_header(answer, "Cache-Control", 0), "no-store");
+    cr_assert_null(answer_header(answer, "Cache-Control", 1));
+    cr_assert_null(answer_header(answer, "Content-Type", 0));
+    cr_assert_str_eq(answer->body, "");
+}
+
+static void expect_sent_on_without_session(const struct answer *answer)
+{
+    expect_sent_on(answer, "/orders");
+    cr_assert_null(answer_header(answer, "Set-Cookie", 0));
+}
+
+Test(resume, it_gives_a_session_and_the_next_token_and_sends_on)
+{
+    const struct answer *in, *back;
+
+    given_one_service("auth", no_limits);
+    in = enter("signup", "ann@example.com", PASSWORD);
+    back = resume("GET", "/tickets/new%3Ffrom=%252Forders%26n=1", cookie_from(in, "refresh"));
+    expect_sent_on(back, "/tickets/new?from=%2Forders&n=1");
+    cr_assert_str_eq(answer_text(current_user(cookie_from(back, "session")), "currentUser.id"),
+                     answer_text(in, "id"));
+    cr_assert_str_neq(cookie_from(back, "refresh"), cookie_from(in, "refresh"));
+    expect_status(post_with("/api/users/refresh", cookie_from(back, "refresh")), 200);
+}
+
+Test(resume, without_a_good_token_it_sends_on_all_the_same)
+{
+    const struct answer *in;
+
+    given_one_service("auth", no_limits);
+    in = enter("signup", "ann@example.com", PASSWORD);
+    expect_status(post_with("/api/users/signout", cookie_from(in, "refresh")), 200);
+    expect_sent_on_without_session(resume("GET", "/orders", cookie_from(in, "refresh")));
+    expect_sent_on_without_session(resume("GET", "/orders", cookie_from(in, "session")));
+    expect_sent_on_without_session(resume("GET", "/orders", NULL));
+    expect_sent_on_without_session(resume("GET", "/orders", "Cookie: refresh="));
+    expect_sent_on_without_session(resume("GET", "/orders", "Cookie: refresh=nonsense"));
+}
+
+Test(resume, a_second_tab_gets_a_session_and_no_token)
+{
+    const struct answer *in, *again;
+
+    given_one_service("auth", no_limits);
+    in = enter("signup", "ann@example.com", PASSWORD);
+    expect_sent_on(resume("GET", "/orders", cookie_from(in, "refresh")), "/orders");
+    again = resume("GET", "/orders", cookie_from(in, "refresh"));
+    expect_sent_on(again, "/orders");
+    cr_assert_not_null(set_cookie(again, "session"));
+    cr_assert_null(set_cookie(again, "refresh"));
+}
+
+Test(resume, a_token_spent_long_ago_ends_the_family)
+{
+    const struct answer *in, *next;
+
+    given_one_service("auth", no_limits);
+    in = enter("signup", "ann@example.com", PASSWORD);
+    next = resume("GET", "/orders", cookie_from(in, "refresh"));
+    given_spent_long_ago();
+    expect_sent_on_without_session(resume("GET", "/orders", cookie_from(in, "refresh")));
+    expect_status(post_with("/api/users/refresh", cookie_from(next, "refresh")), 401);
+}
+
+Test(resume, a_banned_user_gets_no_session)
+{
+    const struct answer *in;
+    char path[96];
+
+    given_one_service("auth", no_limits);
+    in = enter("signup", "ann@example.com", PASSWORD);
+    snprintf(path, sizeof(path), "/api/users/%s/ban", answer_text(in, "id"));
+    sign_as(UNKNOWN, ROLE_ADMIN);
+    expect_status(ask("POST", path, NULL), 200);
+    sign_as(NULL, ROLE_USER);
+    expect_sent_on_without_session(resume("GET", "/orders", cookie_from(in, "refresh")));
+}
+
+Test(resume, head_spends_nothing)
+{
+    const struct answer *in;
+
+    given_one_service("auth", no_limits);
+    in = enter("signup", "ann@example.com", PASSWORD);
+    expect_sent_on_without_session(resume("HEAD", "/orders", cookie_from(in, "refresh")));
+    cr_assert_eq(count_documents(REFRESH_TOKENS, "{}"), 1);
+    cr_assert_eq(count_documents(REFRESH_TOKENS, "{\"spentAt\": {\"$exists\": true}}"), 0);
+}
+
+Test(resume, it_leads_to_this_site_alone)
+{
+    static const char *const elsewhere[] = {
+        "",
+        "//evil.example",
+        "/\\evil.example",
+        "/%5Cevil.example",
+        "https://evil.example/",
+        "https:evil.example",
+        "%2f%2fevil.example",
+        "/%2fevil.example",
+        "%252f%252fevil.example",
+        "/%09/evil.example",
+        "/%0d%0aSet-Cookie:%20session=x",
+        "/%0aLocation:%20//evil.example",
+        "/a%20b",
+        "/a+b",
+        "/caf%C3%A9",
+        "//evil.example&next=/orders",
+    };
+
+    given_one_service("auth", no_limits);
+    for (size_t i = 0; i < ARRAY_LENGTH(elsewhere); i++)
+        expect_sent_on(resume("GET", elsewhere[i], NULL), "/");
+    expect_sent_on(ask("GET", "/api/users/resume", NULL), "/");
+    expect_status(resume("GET", "/%00", NULL), 400);
+}
+
+/* With the longest address and path, and other cookies up to what is refused for its size. */
+Test(resume, the_longest_answer_has_room)
+{
+    cleanup(freep) char *email = xasprintf("a@%0244d.example", 0);
+    cleanup(freep) char *next = xasprintf("/%0*d", REDIRECT_MAX_BYTES - 1, 0);
+    cleanup(freep) char *longer = xasprintf("%s0", next);
+    const struct answer *answer;
+    int size = 0;
+
+    cr_assert_eq(strlen(email) + 1, EMAIL_BYTES);
+    given_one_service("auth", no_limits);
+    expect_sent_on(resume("GET", longer, NULL), "/");
+    while (true) {
+        const struct answer *in = enter(size == 0 ? "signup" : "signin", email, PASSWORD);
+        const char *refresh = set_cookie(in, "refresh");
+        cleanup(freep) char *cookie =
+            xasprintf("Cookie: %.*s; a=%0*d", (int)strcspn(refresh, ";"), refresh, size, 0);
+
+        answer = resume("GET", next, cookie);
+        if (answer->status == 431)
+            break;
+        expect_sent_on(answer, next);
+        cr_assert_not_null(set_cookie(answer, "session"));
+        cr_assert_not_null(set_cookie(answer, "refresh"));
+        size += 250;
+    }
+    cr_assert_gt(size, 3000);
 }

@@ -43,7 +43,7 @@ static const struct setting settings[] = {
     {"NATS_PORT",       SETTING_INT,    "4222",                   offsetof(struct target, bench.nats_port),       1, 65535, "nats-server, likewise"},
     {"REDIS_PORT",      SETTING_INT,    "6379",                   offsetof(struct target, bench.redis_port),      1, 65535, "redis-server, likewise"},
     {"STRIPE_PORT",     SETTING_INT,    "8420",                   offsetof(struct target, bench.stripe_port),     1, 65535, "localstripe, likewise"},
-    {"BENCH_ROWS",      SETTING_TEXT,   "",                       offsetof(struct target, options.only),          0, 64,    "only rows whose name holds this"},
+    {"BENCH_ROWS",      SETTING_TEXT,   "",                       offsetof(struct target, options.only),          0, 64,    "only rows whose name holds this; streams"},
     {"BENCH_ROUNDS",    SETTING_INT,    "3",                      offsetof(struct target, options.rounds),        1, BENCH_ROUNDS_MAX, "rounds of each row"},
     {"BENCH_SECONDS",   SETTING_INT,    "2",                      offsetof(struct target, options.seconds),       1, 60,    "seconds of each measurement"},
 };
@@ -186,6 +186,8 @@ static int run(struct target *target, pid_t nginx)
         return 1;
     }
     table_print(bench, &target->options, nginx);
+    if (strstr("streams", target->options.only) != NULL)
+        streams_print(bench);
     if (target->options.only[0] != '\0')
         return 0;
     publish_print(bench, target->options.seconds);

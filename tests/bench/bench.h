@@ -91,6 +91,9 @@ size_t measure_start(struct bench *bench, double *samples, size_t most);
 /* Print how fast events leave: our relay, and nats.c alone, into a stream of the bench's own. */
 void publish_print(struct bench *bench, int64_t seconds);
 
+/* Print what open event streams cost. */
+void streams_print(struct bench *bench);
+
 /* A loopback port that nobody listens on. */
 int free_port(void);
 

@@ -1,6 +1,6 @@
 /*
  * Wire: see wire.h. A reply is read until its Content-Length is complete; a connection that the
- * server has closed is opened again once.
+ * server has closed is opened again once, but where each request may be sent once only.
  */
 
 #include "tests/bench/wire.h"
@@ -100,7 +100,7 @@ bool wire_ask(struct wire *wire, const char *method, const char *path, const cha
                           "%s %s HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n"
                           "Content-Length: %zu\r\n%s\r\n%s",
                           method, path, strlen(body), headers, body);
-    for (int attempt = 0; attempt < 2; attempt++) {
+    for (int attempt = 0; attempt < (wire->once ? 1 : 2); attempt++) {
         if (wire->socket < 0 && !wire_connect(wire))
             return false;
         if (send(wire->socket, request, (size_t)length, MSG_NOSIGNAL) == length && read_reply(wire))

@@ -14,6 +14,7 @@
 struct wire {
     int port;
     int socket; /* -1: not connected */
+    bool once;  /* a request whose connection failed is not sent again: it may have been done */
     int status;
     char *body; /* of the last reply, terminated; inside `buffer` */
     char buffer[WIRE_REPLY_BYTES];

@@ -3,6 +3,7 @@
  */
 #include "tests/common/fake_app.h"
 
+#include "common/http_internal.h"
 #include "common/input.h"
 #include "common/instant.h"
 
@@ -154,6 +155,15 @@ static int route_gate(struct app *app, const struct http_request *request, struc
     return route_echo(app, request, reply);
 }
 
+static int route_stream(struct app *app, const struct http_request *request,
+                        struct http_reply *reply)
+{
+    const struct feed_opening opening = {.last_event_id = http_header(request, "Last-Event-ID")};
+
+    atomic_fetch_add(&app->calls, 1);
+    return reply_stream(reply, feed_cursor_new(app->feed, &opening));
+}
+
 /* Returns what the query says, with `error` collected and `member` beside it, where given. */
 static int route_outcome(struct app *app, const struct http_request *request,
                          struct http_reply *reply)
@@ -186,12 +196,35 @@ static const struct http_route routes[] = {
     {"GET",    "/api/big",            PUBLIC,    HTTP_WORKER,                      route_big    },
     {"GET",    "/api/gate",           PUBLIC,    HTTP_WORKER,                      route_gate   },
     {"GET",    "/api/outcome",        PUBLIC,    HTTP_WORKER,                      route_outcome},
+    {"GET",    "/api/stream",         PUBLIC,    HTTP_STREAM,                      route_stream },
+    {"GET",    "/api/own/stream",     SIGNED_IN, HTTP_STREAM,                      route_stream },
     {"POST",   "/api/admin/:userId",  ADMIN,     HTTP_BODY,                        route_change },
 };
 /* clang-format on */
 
 static const struct session_config sessions = {
     .key = FAKE_KEY, .cookie = "session", .seconds = 900};
+
+static int write_thing(struct app *app, const struct event *event, struct writer *out)
+{
+    (void)app;
+    write_object_begin(out, NULL);
+    write_text(out, "title", event->ticket.title);
+    write_int(out, "n", event->version);
+    write_object_end(out);
+    return DONE;
+}
+
+static const struct feed_source things = {
+    .owner = OWNER_TICKETS, .name = "thing", .write = write_thing};
+
+void say_thing(struct app *app, const char *aggregate_id, int64_t version)
+{
+    struct event event;
+
+    event_init(&event, EVENT_TICKET_UPDATED, aggregate_id, version);
+    feed_add(app->feed, &event, ++app->said);
+}
 
 struct http_server *given_app(struct app *app, void (*change)(struct http_config *config))
 {
@@ -208,16 +241,27 @@ struct http_server *given_app(struct app *app, void (*change)(struct http_config
     memset(app, 0, sizeof(*app));
     pthread_mutex_init(&app->lock, NULL);
     pthread_cond_init(&app->change, NULL);
+    app->feed = feed_new(&things, app, FAKE_EVENTS, NULL);
+    feed_begin(app->feed, 1);
+    config.feed = app->feed;
     if (change != NULL)
         change(&config);
     cr_assert_eq(http_open(&config, &server), 0);
     return server;
 }
 
+void free_app(struct http_server *server)
+{
+    struct feed *feed = server->config.feed;
+
+    http_free(server);
+    feed_free(feed);
+}
+
 void stop_app(struct http_server *server)
 {
     http_drain(server, 2000);
-    http_free(server);
+    free_app(server);
 }
 
 void set_gate(struct app *app, bool open)

@@ -12,8 +12,9 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
-#define FAKE_KEY "0123456789abcdef0123456789abcdef"
-#define FAKE_ID  "5f1e0c2a9d3b4e6f7a8b9c0d"
+#define FAKE_KEY    "0123456789abcdef0123456789abcdef"
+#define FAKE_ID     "5f1e0c2a9d3b4e6f7a8b9c0d"
+#define FAKE_EVENTS 64 /* in its feed */
 
 struct app {
     pthread_mutex_t lock;
@@ -22,12 +23,18 @@ struct app {
     int waiting;          /* how many handlers stand there */
     _Atomic int calls;    /* of any handler */
     _Atomic int finished; /* handlers of /gate that ran to their end */
+    uint64_t said;        /* by say_thing */
+    struct feed *feed;    /* of /api/stream and /api/own/stream; given_app takes it to the config */
 };
+
+/* Add an event to the app's feed: `aggregate_id` is now {"title":"","n":version}. */
+void say_thing(struct app *app, const char *aggregate_id, int64_t version);
 
 /* Start the fake service on a free port. `change`, if not NULL, is called on the config first.
  * Stopped by stop_app, or with the test. */
 struct http_server *given_app(struct app *app, void (*change)(struct http_config *config));
 void stop_app(struct http_server *server);
+void free_app(struct http_server *server); /* the same, without draining */
 
 void set_gate(struct app *app, bool open);
 void wait_at_gate(struct app *app, int count); /* until exactly `count` handlers stand there */

@@ -334,7 +334,7 @@ Test(http_connection, draining_loses_no_request)
         pthread_join(clients[i].thread, NULL);
         cr_assert_gt(clients[i].answered, 0, "client %zu lost a request", i);
     }
-    http_free(server);
+    free_app(server);
 }
 
 /* Opens the gate when the server has closed `fd`. */
@@ -372,7 +372,7 @@ Test(http_connection, draining_answers_what_runs_and_closes_what_idles)
     cr_assert_eq(answer.status, 200);
     cr_assert_str_eq(header_of(&answer, "Connection"), "close");
     cr_assert(is_closed(running));
-    http_free(server);
+    free_app(server);
     close(idle);
     close(running);
 }
@@ -390,7 +390,7 @@ Test(http_connection, a_server_is_freed_while_requests_run_and_wait)
     }
     wait_at_gate(&app, 1);
     pthread_create(&thread, NULL, open_when_closed, &(struct opener){&app, fds[4]});
-    http_free(server); /* not drained: the loop answers 503 for the worker and its queue */
+    free_app(server); /* not drained: the loop answers 503 for the worker and its queue */
     pthread_join(thread, NULL);
     for (int i = 0; i < 4; i++) {
         expect_status(fds[i], 503);

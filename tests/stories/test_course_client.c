@@ -4,7 +4,14 @@
  */
 #include "tests/support/story.h"
 
+#include <stdio.h>
 #include <string.h>
+
+/* A text member of the first in an array. */
+static const char *first_text(const struct answer *answer, const char *member)
+{
+    return json_string_value(json_object_get(json_array_get(answer->json, 0), member));
+}
 
 Test(course_client, finds_the_lists_members_and_cookies_it_expects)
 {
@@ -26,6 +33,8 @@ Test(course_client, finds_the_lists_members_and_cookies_it_expects)
     answer = get("/api/tickets");
     cr_assert(json_is_array(answer->json));
     cr_assert_eq(json_array_size(answer->json), 1);
+    cr_assert_str_eq(first_text(answer, "id"), ticket);
+    cr_assert_str_eq(first_text(answer, "title"), "concert");
     answer = get(at("/api/tickets/%s", ticket));
     cr_assert_str_eq(answer_text(answer, "title"), "concert");
     cr_assert_eq(answer_number(answer, "version"), 0);
@@ -36,11 +45,18 @@ Test(course_client, finds_the_lists_members_and_cookies_it_expects)
     order = answer_text(answer, "id");
     cr_assert_str_eq(answer_text(answer, "status"), "created");
     cr_assert_str_eq(answer_text(answer, "ticket.id"), ticket);
+
+    /* Its page of the order counts down and tells Stripe the price. */
+    answer = get(at("/api/orders/%s", order));
     cr_assert_eq(strlen(answer_text(answer, "expiresAt")), strlen("2026-11-21T10:15:00.000Z"));
+    cr_assert_eq(answer_number(answer, "ticket.price"), 20);
     answer = get("/api/orders");
     cr_assert(json_is_array(answer->json));
-    cr_assert_str_eq(json_string_value(json_object_get(json_array_get(answer->json, 0), "id")),
-                     order);
+    cr_assert_str_eq(first_text(answer, "id"), order);
+    cr_assert_str_eq(first_text(answer, "status"), "created");
+    cr_assert_str_eq(json_string_value(json_object_get(
+                         json_object_get(json_array_get(answer->json, 0), "ticket"), "title")),
+                     "concert");
 
     /* What its Stripe form posts. */
     answer = pay(order, "tok_visa");
@@ -55,6 +71,43 @@ Test(course_client, finds_the_lists_members_and_cookies_it_expects)
     answer = get("/api/users/currentuser");
     cr_assert_str_eq(answer->body, "{\"currentUser\":null}");
     expect_all_is_well();
+}
+
+/* Its server asks with all that the browser sent it for the page, the page's own ETag included. */
+static const struct answer *get_for_page(const char *path, const char *cookie)
+{
+    return ask_for(&(struct question){
+        .method = "GET",
+        .path = path,
+        .headers = {cookie, "Host: ticketing.dev", "Accept: text/html,application/xhtml+xml,*/*",
+                    "Accept-Encoding: gzip, deflate, br", "If-None-Match: \"1a2-page\"",
+                    "Upgrade-Insecure-Requests: 1"}});
+}
+
+Test(course_client, renders_pages_with_the_headers_of_the_browser)
+{
+    const struct answer *answer;
+    char cookie[1024];
+    const char *ticket;
+
+    given_system(NULL);
+    as_user("sue");
+    ticket = given_ticket("concert", 20);
+    as_nobody();
+    answer = post("/api/users/signin",
+                  "{\"email\":\"sue@example.com\",\"password\":\"a long password\"}");
+    expect_status(answer, 200);
+    snprintf(cookie, sizeof(cookie), "Cookie: %s", answer_header(answer, "Set-Cookie", 0));
+    cookie[strcspn(cookie, ";")] = '\0';
+
+    answer = get_for_page("/api/users/currentuser", cookie);
+    expect_status(answer, 200);
+    cr_assert_str_eq(answer_text(answer, "currentUser.email"), "sue@example.com");
+    cr_assert_eq(json_array_size(get_for_page("/api/tickets", cookie)->json), 1);
+    answer = get_for_page(at("/api/tickets/%s", ticket), cookie);
+    expect_status(answer, 200);
+    cr_assert_eq(answer_number(answer, "price"), 20);
+    cr_assert_str_eq(get_for_page("/api/orders", cookie)->body, "[]");
 }
 
 Test(course_client, reads_errors_as_a_list_of_messages_and_fields)

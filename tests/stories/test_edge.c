@@ -19,14 +19,17 @@ Test(edge, its_own_refusals_have_the_one_shape_of_errors)
     expect_refusal(answer, 405, NULL, "Method not allowed");
     cr_assert_not_null(answer_header(answer, "Allow", 0));
 
-    /* A path that is nobody's is that whatever the method. */
-    expect_refusal(delete_at("/nothing"), 404, NULL, "Not Found");
-    expect_refusal(delete_at("/api/nothing"), 404, NULL, "Not Found");
-    expect_refusal(delete_at("/"), 405, NULL, "Method not allowed");
+    expect_refusal(delete_at("/api/nothing"), 404, NULL, "Not Found"); /* whatever the method */
+
+    /* Where a service sends a browser on to stays on this port. */
+    answer = get("/api/users/resume?next=/orders");
+    expect_status(answer, 303);
+    cr_assert_str_eq(answer_header(answer, "Location", 0), "/orders");
 
     /* What is for the cluster only is not passed. */
-    expect_status(get("/readyz"), 404);
-    expect_status(get("/metrics"), 404);
+    expect_refusal(get("/livez"), 404, NULL, "Not Found");
+    expect_refusal(get("/readyz"), 404, NULL, "Not Found");
+    expect_refusal(get("/metrics"), 404, NULL, "Not Found");
 
     kill_service("payments", 0);
     answer = get("/api/payments/0123456789abcdef01234567");
@@ -40,6 +43,25 @@ Test(edge, its_own_refusals_have_the_one_shape_of_errors)
     cr_assert_str_eq(answer_text(answer, "title"), "Service Unavailable");
     cr_assert_eq(answer_number(answer, "status"), 503);
     cr_assert_str_eq(answer_text(answer, "instance"), "/api/payments/0123456789abcdef01234567");
+}
+
+/* These systems have no web client. What it answers for itself, tests/client looks at. */
+Test(edge, pages_without_a_client_are_a_page_that_tries_again)
+{
+    const char *paths[] = {"/", "/orders", "/stripe/js.stripe.com/v3/"};
+    const struct answer *answer;
+
+    given_system(NULL);
+    as_nobody();
+    for (size_t i = 0; i < ARRAY_LENGTH(paths); i++) {
+        answer = get(paths[i]);
+        expect_status(answer, 503);
+        cr_assert_str_eq(answer_header(answer, "Content-Type", 0), "text/html; charset=utf-8");
+        cr_assert_str_eq(answer_header(answer, "Cache-Control", 0), "no-store");
+        cr_assert_not_null(answer_header(answer, "Retry-After", 0));
+        cr_assert_not_null(strstr(answer->body, "http-equiv=\"refresh\""));
+    }
+    expect_status(post("/", "{}"), 503);
 }
 
 /* What is too much for libmicrohttpd, it says in HTML; too much for nginx is said by nginx. */

@@ -85,7 +85,9 @@ static char *read_file(const char *path)
 static pid_t start(const char *name, const char *const *env, int port, const char *log)
 {
     char path[600], mongo[256], database[64], nats[128], port_text[16];
-    const char *argv[] = {path, NULL};
+    cleanup(freep) char *program = xstrdup(name);
+    char *argument = strchr(program, ' ');
+    const char *argv[] = {path, argument != NULL ? argument + 1 : NULL, NULL};
     const char *all[ENV_MAX] = {mongo,
                                 database,
                                 nats,
@@ -98,7 +100,9 @@ static pid_t start(const char *name, const char *const *env, int port, const cha
     size_t count = 0;
 
     prepare_once();
-    find_built(name, path, sizeof(path));
+    if (argument != NULL)
+        *argument = '\0';
+    find_built(program, path, sizeof(path));
     snprintf(mongo, sizeof(mongo), "MONGO_URI=%s", given_mongo());
     snprintf(database, sizeof(database), "MONGO_DATABASE=%s", given_database());
     snprintf(nats, sizeof(nats), "NATS_URL=%s", given_nats());
@@ -199,7 +203,7 @@ static size_t collect(char *data, size_t size, size_t count, void *context)
     return size * count;
 }
 
-static struct curl_slist *request_headers(const struct question *question)
+struct curl_slist *question_headers(const struct question *question)
 {
     struct curl_slist *headers = curl_slist_append(NULL, "Expect:");
     bool has_type = false;
@@ -219,6 +223,12 @@ static struct curl_slist *request_headers(const struct question *question)
     return headers;
 }
 
+void question_url(const struct question *question, char *ret_url, size_t size)
+{
+    snprintf(ret_url, size, "http://127.0.0.1:%d%s", question->port ? question->port : current_port,
+             question->path);
+}
+
 static struct kept_answer *keep_answer(void)
 {
     struct kept_answer *kept = xcalloc(1, sizeof(*kept));
@@ -233,14 +243,13 @@ static struct kept_answer *keep_answer(void)
 const struct answer *ask_for(const struct question *question)
 {
     struct kept_answer *kept = keep_answer();
-    struct curl_slist *headers = request_headers(question);
+    struct curl_slist *headers = question_headers(question);
     CURL *curl = curl_easy_init();
     char url[4096];
     CURLcode result;
     long status = 0;
 
-    snprintf(url, sizeof(url), "http://127.0.0.1:%d%s",
-             question->port ? question->port : current_port, question->path);
+    question_url(question, url, sizeof(url));
     curl_easy_setopt(curl, CURLOPT_URL, url);
     curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, question->method);
     if (strcmp(question->method, "HEAD") == 0)

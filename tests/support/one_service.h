@@ -21,9 +21,9 @@ struct one_service {
     int port;
 };
 
-/* Start build/<flavour>/bin/<name> on given_mongo, given_database, given_nats with further
- * environment `env` (as of spawn, or NULL), and wait until it is ready. Questions go to it from now
- * on. Called again, it starts another instance on the same stores. */
+/* Start build/<flavour>/bin/<name> (or "<name> <argument>") on given_mongo, given_database,
+ * given_nats with further environment `env` (as of spawn, or NULL), and wait until it is ready.
+ * Questions go to it from now on. Called again, it starts another instance on the same stores. */
 struct one_service given_one_service(const char *name, const char *const *env);
 
 /* As given_one_service for a service that refuses to start: waits for its end and returns its exit
@@ -56,6 +56,10 @@ struct question {
 
 const struct answer *ask_for(const struct question *question);
 const struct answer *ask(const char *method, const char *path, const char *body);
+
+/* What ask_for sends: for streams.c. Caller frees the list with curl_slist_free_all. */
+struct curl_slist *question_headers(const struct question *question);
+void question_url(const struct question *question, char *ret_url, size_t size);
 
 /* A header's value, NULL if absent. For repeated ones `nth` counts from 0. */
 const char *answer_header(const struct answer *answer, const char *name, int nth);

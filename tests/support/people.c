@@ -80,8 +80,8 @@ void as_admin(void)
     const struct answer *answer;
 
     as_nobody();
-    answer = post("/api/users/signin",
-                  "{\"email\":\"admin@example.com\",\"password\":\"admin password\"}");
+    answer = post("/api/users/signin", "{\"email\":\"" SYSTEM_ADMIN_EMAIL
+                                       "\",\"password\":\"" SYSTEM_ADMIN_PASSWORD "\"}");
     expect_status(answer, 200);
     keep_session(answer, current_header);
 }
@@ -107,12 +107,16 @@ const char *user_id(const char *name)
     return person->id;
 }
 
+const char *session_header(void)
+{
+    return current_header[0] ? current_header : NULL;
+}
+
 static const struct answer *ask_edge(const char *method, const char *path, const char *body)
 {
-    struct question question = {.method = method, .path = path, .body = body};
+    const struct question question = {
+        .method = method, .path = path, .body = body, .headers = {session_header()}};
 
-    if (current_header[0])
-        question.headers[0] = current_header;
     return ask_for(&question);
 }
 

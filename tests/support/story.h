@@ -26,10 +26,15 @@
 
 /* ---- the system (system.c) ---- */
 
+#define SYSTEM_ADMIN_EMAIL    "admin@example.com"
+#define SYSTEM_ADMIN_PASSWORD "admin password"
+
 struct system_options {
     int instances;      /* of each service; 0 counts as 1 */
     bool own_mongo;     /* a mongod that can be killed */
     bool rate_limits;   /* as in production; off otherwise */
+    bool client;        /* the web client too (client.h); the edge knows the local Stripe then */
+    bool ops;           /* `ticketctl serve` too, behind the edge at /api/ops */
     const char *absent; /* a service that is not started yet, or NULL */
     const char *env[8]; /* further "NAME=value" for all services: "LOCK_SECONDS=2" */
 };
@@ -76,6 +81,9 @@ void as_guest(int number);
 
 /* The id of a person who is signed up. */
 const char *user_id(const char *name);
+
+/* The header in which the current person's session travels; NULL: nobody's. */
+const char *session_header(void);
 
 /* Ask the edge; `body` is printf's format. Any thread. */
 const struct answer *get(const char *path);

@@ -8,6 +8,7 @@
  */
 #include "common/memory.h"
 #include "tests/support/audit.h"
+#include "tests/support/client.h"
 #include "tests/support/process.h"
 
 #include <signal.h>
@@ -39,6 +40,7 @@ static struct system_options chosen;
 static const char *environment[32]; /* shared by all services; NULL-terminated */
 static int edge_port, stripe_port;
 static pid_t stripe;
+static struct instance ops; /* `ticketctl serve` */
 
 static size_t find_service(const char *name)
 {
@@ -104,8 +106,8 @@ static void make_environment(void)
     add_environment("ADDRESS=127.0.0.1");
     add_environment("JWT_KEY=" ONE_SERVICE_JWT_KEY);
     add_environment("COOKIE_SECURE=false");
-    add_environment("ADMIN_EMAIL=admin@example.com");
-    add_environment("ADMIN_PASSWORD=admin password");
+    add_environment("ADMIN_EMAIL=" SYSTEM_ADMIN_EMAIL);
+    add_environment("ADMIN_PASSWORD=" SYSTEM_ADMIN_PASSWORD);
     add_environment("RATE_LIMITS=%s", chosen.rate_limits ? "on" : "off");
     add_environment("RESOLVE_SECONDS=5"); /* a killed settler is made good within a story */
     add_environment("HTTP_WORKERS=8");
@@ -142,6 +144,21 @@ static void spawn_service(size_t service, int number)
     instance->pid = spawn(argv, env, log_of(services[service].name, number));
 }
 
+/* It has no database of its own: the others' are told by their prefix. */
+static void spawn_ops(void)
+{
+    char path[320], port[16], prefix[64];
+    const char *argv[] = {path, "serve", NULL};
+    const char *env[ARRAY_LENGTH(environment) + 3] = {port, prefix, "AUDIT_SECONDS=0"};
+
+    find_built("ticketctl", path, sizeof(path));
+    ops.port = free_port();
+    snprintf(port, sizeof(port), "PORT=%d", ops.port);
+    snprintf(prefix, sizeof(prefix), "DATABASE_PREFIX=%s", given_database());
+    memcpy(env + 3, environment, sizeof(environment));
+    ops.pid = spawn(argv, env, log_of("ops", 0));
+}
+
 struct starting {
     const char *name;
     int number;
@@ -160,14 +177,18 @@ static bool is_ready(void *context)
     return port_is_ready(starting->instance->port);
 }
 
-static void await_service(size_t service, int number)
+static void await_ready(struct starting starting)
 {
-    struct starting starting = {services[service].name, number,
-                                &services[service].instances[number]};
     char what[64];
 
     snprintf(what, sizeof(what), "%s is ready", starting.name);
     eventually(is_ready, &starting, READY_MS, what);
+}
+
+static void await_service(size_t service, int number)
+{
+    await_ready(
+        (struct starting){services[service].name, number, &services[service].instances[number]});
 }
 
 void start_service(const char *name, int instance)
@@ -242,6 +263,12 @@ static void start_edge(void)
                 used +=
                     (size_t)snprintf(upstreams + used, sizeof(upstreams) - used, "%s=127.0.0.1:%d ",
                                      services[i].name, services[i].instances[k].port);
+    if (chosen.ops)
+        used += (size_t)snprintf(upstreams + used, sizeof(upstreams) - used, "ops=127.0.0.1:%d ",
+                                 ops.port);
+    if (chosen.client)
+        snprintf(upstreams + used, sizeof(upstreams) - used,
+                 "client=127.0.0.1:%d stripe=127.0.0.1:%d", client_port(), stripe_port);
     status = end_process(spawn(render, NULL, log_of("edge", 0)), 0, READY_MS);
     if (status != 0) {
         print_file(log_of("edge", 0));
@@ -269,13 +296,19 @@ void given_system(const struct system_options *options)
             if (!chosen.absent || strcmp(chosen.absent, services[i].name) != 0)
                 spawn_service(i, k);
     }
+    if (chosen.ops)
+        spawn_ops();
     start_edge();
     for (size_t i = 0; i < ARRAY_LENGTH(services); i++)
         for (int k = 0; k < chosen.instances; k++)
             if (services[i].instances[k].pid)
                 await_service(i, k);
+    if (chosen.ops)
+        await_ready((struct starting){"ops", 0, &ops});
     eventually(answers, &stripe_port, READY_MS, "the local Stripe answers");
     eventually(answers, &edge_port, READY_MS, "the edge answers");
+    if (chosen.client)
+        start_client();
     turn_to(&(struct one_service){.port = edge_port});
 }
 

@@ -64,6 +64,7 @@ Test(tickets, while_its_store_is_away_it_says_try_again, .timeout = 60)
     expect_refusal(answer, 503, NULL, "Try again later");
     cr_assert_not_null(answer_header(answer, "Retry-After", 0));
     expect_refusal(ask("GET", "/api/tickets", NULL), 503, NULL, "Try again later");
+    expect_refusal(ask("GET", "/api/tickets/mine", NULL), 503, NULL, "Try again later");
 
     revive_store(GIVEN_MONGO, /* wiped= */ false);
     eventually(lists_again, NULL, 20000, "it lists again");

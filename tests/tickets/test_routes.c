@@ -11,7 +11,6 @@
 #define SELLER  "aaaaaaaaaaaaaaaaaaaaaaaa"
 #define OTHER   "bbbbbbbbbbbbbbbbbbbbbbbb"
 #define UNKNOWN "cccccccccccccccccccccccc"
-#define ORDER   "111111111111111111111111"
 
 /* The service, with SELLER signed in. */
 static void given_tickets(void)
@@ -44,13 +43,14 @@ static const char *given_ticket(const char *title, const char *price)
     return answer_text(answer, "id");
 }
 
-/* An order of ORDER for the ticket, as orders would say it; waits until the ticket shows it. */
+/* An order for the ticket (of the same id, so that each has its own), as orders would say it; waits
+ * until the ticket shows it. */
 static void given_reserved(const char *id, enum order_status status)
 {
     struct event event;
     char filter[128];
 
-    event_init(&event, EVENT_ORDER_CREATED, ORDER, 0);
+    event_init(&event, EVENT_ORDER_CREATED, id, 0);
     event.order.status = ORDER_CREATED;
     text_copy(event.order.user_id, sizeof(event.order.user_id), OTHER);
     text_copy(event.order.ticket.id, sizeof(event.order.ticket.id), id);
@@ -61,7 +61,7 @@ static void given_reserved(const char *id, enum order_status status)
     if (status == ORDER_COMPLETE) {
         struct event complete;
 
-        event_init(&complete, EVENT_ORDER_COMPLETED, ORDER, 1);
+        event_init(&complete, EVENT_ORDER_COMPLETED, id, 1);
         complete.order = event.order;
         complete.order.status = ORDER_COMPLETE;
         deliver(&complete);
@@ -283,6 +283,150 @@ Test(list, a_long_plain_array_links_to_the_rest, .timeout = 60)
     snprintf(path, sizeof(path), "%.*s", (int)strcspn(link + 1, ">"), link + 1);
     answer = ask("GET", path, NULL);
     cr_assert_eq(json_array_size(json_object_get(answer->json, "results")), 1, "%s", answer->body);
+}
+
+/* --- mine --- */
+
+/* The titles of a plain array or of a page, each with a comma. */
+static const char *titles_of(const struct answer *answer)
+{
+    const json_t *page = json_object_get(answer->json, "results");
+    static char text[256];
+    const json_t *ticket;
+    size_t i;
+
+    text[0] = '\0';
+    json_array_foreach(page ? page : answer->json, i, ticket)
+        snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s,",
+                 json_string_value(json_object_get(ticket, "title")));
+    return text;
+}
+
+static const char *titles_at(const char *path)
+{
+    const struct answer *answer = ask("GET", path, NULL);
+
+    expect_status(answer, 200);
+    return titles_of(answer);
+}
+
+/* Of SELLER's, one in each state, oldest first as named; and one of OTHER's. */
+static void given_one_of_each(void)
+{
+    const char *id;
+
+    given_tickets();
+    id = given_ticket("sold", "1");
+    given_reserved(id, ORDER_COMPLETE);
+    id = given_ticket("withdrawn", "4");
+    expect_status(ask("DELETE", path_of(id), NULL), 204);
+    given_ticket("available", "3");
+    sign_as(OTHER, ROLE_USER);
+    given_ticket("another's", "2");
+    sign_as(SELLER, ROLE_USER);
+}
+
+Test(mine, it_lists_the_askers_own_in_every_state_newest_first)
+{
+    const struct answer *answer, *one;
+    const char *id;
+
+    given_one_of_each();
+    cr_assert_str_eq(titles_at("/api/tickets/mine"), "available,withdrawn,sold,");
+    sign_as(OTHER, ROLE_USER);
+    cr_assert_str_eq(titles_at("/api/tickets/mine"), "another's,");
+    sign_as(UNKNOWN, ROLE_USER);
+    cr_assert_str_eq(ask("GET", "/api/tickets/mine", NULL)->body, "[]");
+
+    id = given_ticket("taken", "1");
+    given_reserved(id, ORDER_CREATED);
+    one = ask("GET", path_of(id), NULL);
+    cr_assert_not_null(answer_text(one, "orderId"));
+    answer = ask("GET", "/api/tickets/mine", NULL);
+    cr_assert(json_equal(json_array_get(answer->json, 0), one->json), "%s", answer->body);
+    cr_assert_null(answer_header(answer, "Link", 0));
+    cr_assert_str_eq(answer_header(answer, "Cache-Control", 0), "no-store");
+}
+
+Test(mine, nobody_has_none)
+{
+    given_one_of_each();
+    sign_as(NULL, ROLE_USER);
+    expect_refusal(ask("GET", "/api/tickets/mine?status=x", NULL), 401, NULL, "Not authorized");
+}
+
+Test(mine, a_status_narrows_it)
+{
+    given_one_of_each();
+    given_reserved(given_ticket("reserved", "1"), ORDER_CREATED);
+    cr_assert_str_eq(titles_at("/api/tickets/mine?status=available"), "available,");
+    cr_assert_str_eq(titles_at("/api/tickets/mine?status=reserved"), "reserved,");
+    cr_assert_str_eq(titles_at("/api/tickets/mine?status=sold"), "sold,");
+    cr_assert_str_eq(titles_at("/api/tickets/mine?status=withdrawn&limit=5"), "withdrawn,");
+}
+
+Test(mine, its_parameters_are_checked)
+{
+    static const char *const states[] = {"", "Available", "cancelled", "available,sold", "%20sold"};
+    const struct answer *all;
+    char path[64];
+
+    given_tickets();
+    for (size_t i = 0; i < ARRAY_LENGTH(states); i++) {
+        snprintf(path, sizeof(path), "/api/tickets/mine?status=%s", states[i]);
+        expect_refusal(ask("GET", path, NULL), 400, "status",
+                       "Status must be available, reserved, sold or withdrawn");
+    }
+    all = ask("GET", "/api/tickets/mine?status=x&limit=0&sort=x", NULL);
+    expect_refusal(all, 400, "status", "Status must be available, reserved, sold or withdrawn");
+    expect_refusal(all, 400, "limit", "Limit must be between 1 and 100");
+    expect_refusal(all, 400, "sort", "Sort must be newest, price, -price or title");
+    expect_refusal(ask("GET", "/api/tickets/mine?after=x", NULL), 400, "after",
+                   "After is not a cursor of this list");
+}
+
+Test(mine, words_sort_and_pages_are_as_in_the_other_list)
+{
+    const struct answer *page;
+    char path[512];
+
+    given_one_of_each();
+    cr_assert_str_eq(titles_at("/api/tickets/mine?sort=price"), "sold,available,withdrawn,");
+    cr_assert_str_eq(titles_at("/api/tickets/mine?q=AVAIL"), "available,");
+    page = ask("GET", "/api/tickets/mine?limit=2", NULL);
+    expect_status(page, 200);
+    cr_assert_str_eq(titles_of(page), "available,withdrawn,");
+    snprintf(path, sizeof(path), "/api/tickets/mine?limit=2&after=%s", answer_text(page, "next"));
+    page = ask("GET", path, NULL);
+    cr_assert_str_eq(titles_of(page), "sold,");
+    cr_assert(json_is_null(json_object_get(page->json, "next")));
+}
+
+Test(mine, a_long_plain_array_links_to_the_rest, .timeout = 60)
+{
+    const struct answer *answer;
+    char path[512];
+    const char *link;
+
+    given_tickets();
+    for (int i = 0; i < 101; i++)
+        given_ticket("x", "1");
+    answer = ask("GET", "/api/tickets/mine?status=available", NULL);
+    cr_assert_eq(json_array_size(answer->json), 100);
+    link = answer_header(answer, "Link", 0);
+    cr_assert_not_null(link);
+    cr_assert(strstr(link, "</api/tickets/mine?limit=100&after=") == link, "%s", link);
+    cr_assert(strstr(link, "&status=available>; rel=\"next\""), "%s", link);
+    snprintf(path, sizeof(path), "%.*s", (int)strcspn(link + 1, ">"), link + 1);
+    cr_assert_str_eq(titles_at(path), "x,");
+}
+
+/* It is no ticket's id, so it is not taken for one whatever the method. */
+Test(mine, it_can_only_be_read)
+{
+    given_tickets();
+    expect_refusal(ask("DELETE", "/api/tickets/mine", NULL), 405, NULL, "Method not allowed");
+    expect_refusal(ask("PUT", "/api/tickets/mine", TERMS), 405, NULL, "Method not allowed");
 }
 
 /* --- update --- */

@@ -1,0 +1,128 @@
+/*
+ * A story's system for tests that are no C: test-stack [--without-client] [NAME=VALUE…], the
+ * settings of all services.
+ *
+ * Starts everything, the web client and ops too, and says where it is by one line of JSON; then
+ * obeys the lines of standard input, each answered by a line ({"ok":true}) once it is done:
+ *
+ *     start|stop|kill|pause|resume NAME     a service, or client; stripe can pause and resume only
+ *
+ * The end of the input ends all of it. So does what fails, with the reason on standard error: the
+ * verbs are those of Criterion's tests, whose assertions are caught here, as there is no runner to
+ * report to.
+ */
+#include "common/memory.h"
+#include "tests/support/client.h"
+#include "tests/support/process.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const services[] = {"auth", "tickets", "orders", "expiration", "payments"};
+
+void criterion_send_assert(struct criterion_assert_stats *stats)
+{
+    if (!stats->passed)
+        fprintf(stderr, "test-stack: %s:%u: %s\n", stats->file, stats->line, stats->message);
+}
+
+void criterion_abort_test(void)
+{
+    exit(EXIT_FAILURE);
+}
+
+static void say(json_t *line)
+{
+    json_dumpf(line, stdout, JSON_COMPACT);
+    puts("");
+    fflush(stdout);
+    json_decref(line);
+}
+
+static void say_where(void)
+{
+    json_t *ports = json_pack("{s:i, s:i}", "edge", system_edge_port(), "client", client_port());
+    char url[64];
+
+    for (size_t i = 0; i < ARRAY_LENGTH(services); i++)
+        json_object_set_new(ports, services[i], json_integer(service_port(services[i], 0)));
+    snprintf(url, sizeof(url), "http://127.0.0.1:%d", system_edge_port());
+    say(json_pack("{s:s, s:o, s:{s:s, s:s}, s:s, s:s, s:s}", "url", url, "ports", ports, "admin",
+                  "email", SYSTEM_ADMIN_EMAIL, "password", SYSTEM_ADMIN_PASSWORD, "jwtKey",
+                  ONE_SERVICE_JWT_KEY, "nats", given_nats(), "folder", test_folder()));
+}
+
+/* One verb of a service; false where there is no such verb. */
+static bool obey_for_service(const char *verb, const char *name)
+{
+    if (strcmp(verb, "start") == 0)
+        start_service(name, 0);
+    else if (strcmp(verb, "stop") == 0)
+        stop_service(name, 0);
+    else if (strcmp(verb, "kill") == 0)
+        kill_service(name, 0);
+    else if (strcmp(verb, "pause") == 0)
+        pause_service(name, 0, true);
+    else if (strcmp(verb, "resume") == 0)
+        pause_service(name, 0, false);
+    else
+        return false;
+    return true;
+}
+
+static bool obey_for_client(const char *verb)
+{
+    if (strcmp(verb, "start") == 0)
+        start_client();
+    else if (strcmp(verb, "stop") == 0)
+        end_client(SIGTERM);
+    else if (strcmp(verb, "kill") == 0)
+        end_client(SIGKILL);
+    else
+        return false;
+    return true;
+}
+
+static bool obey_for_stripe(const char *verb)
+{
+    bool pause = strcmp(verb, "pause") == 0;
+
+    if (pause || strcmp(verb, "resume") == 0)
+        pause_stripe(pause);
+    return pause || strcmp(verb, "resume") == 0;
+}
+
+static bool obey(const char *verb, const char *name)
+{
+    if (strcmp(name, "client") == 0)
+        return obey_for_client(verb);
+    if (strcmp(name, "stripe") == 0)
+        return obey_for_stripe(verb);
+    return obey_for_service(verb, name);
+}
+
+int main(int argc, char **argv)
+{
+    struct system_options options = {.client = true, .ops = true};
+    char line[64], verb[32], name[32];
+    size_t settings = 0;
+
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--without-client") == 0) {
+            options.client = false;
+            continue;
+        }
+        cr_assert_lt(settings, ARRAY_LENGTH(options.env), "too many settings");
+        options.env[settings++] = argv[i];
+    }
+    given_system(&options);
+    say_where();
+    while (fgets(line, sizeof(line), stdin)) {
+        if (sscanf(line, "%31s %31s", verb, name) != 2 || !obey(verb, name))
+            cr_assert_fail("no such order: %s", line);
+        say(json_pack("{s:b}", "ok", 1));
+    }
+    return EXIT_SUCCESS;
+}
