@@ -1,0 +1,54 @@
+/*
+ * Ordering a ticket, at the price the reader saw.
+ *
+ * A ticket that was just listed may be unknown to the orders service for a moment, and a click that
+ * was sent twice may still be running: both are asked again, for up to TRY_MS. An idempotency key
+ * names the click, so that asking again never makes two orders; where no answer came it is kept for
+ * the next attempt (`unsure`).
+ */
+import { ask, type Reply } from './browser';
+import type { Order } from './types';
+
+const TRY_MS = 2000;
+const PAUSE_MS = 250;
+
+export type Outcome =
+  | { kind: 'ordered'; order: Order }
+  | { kind: 'price'; seen: number; current: number }
+  | { kind: 'taken' }
+  | { kind: 'too-many' }
+  | { kind: 'signed-out' }
+  | { kind: 'gone' }
+  | { kind: 'unsure'; message: string }
+  | { kind: 'refused'; message: string };
+
+type Answer = Order & { seenPrice?: number; currentPrice?: number };
+
+function outcomeOf({ ok, status, data, errors }: Reply<Answer>): Outcome {
+  const message = errors[0]?.message ?? '';
+  if (ok && data) return { kind: 'ordered', order: data };
+  if (status === 409 && data?.currentPrice !== undefined)
+    return { kind: 'price', seen: data.seenPrice ?? 0, current: data.currentPrice };
+  if (status === 401) return { kind: 'signed-out' };
+  if (status === 404) return { kind: 'gone' };
+  if (status === 0 || status === 409 || status === 429 || status >= 500)
+    return { kind: 'unsure', message };
+  if (message === 'Ticket is already reserved') return { kind: 'taken' };
+  if (message === 'Too many open orders') return { kind: 'too-many' };
+  return { kind: 'refused', message };
+}
+
+export async function placeOrder(ticketId: string, price: number, key: string): Promise<Outcome> {
+  const until = Date.now() + TRY_MS;
+  for (;;) {
+    const reply = await ask<Answer>('/api/orders', {
+      method: 'POST',
+      body: { ticketId, price },
+      headers: { 'Idempotency-Key': key },
+    });
+    const again =
+      reply.status === 404 || (reply.status === 409 && reply.data?.currentPrice === undefined);
+    if (!again || Date.now() > until) return outcomeOf(reply);
+    await new Promise(resolve => setTimeout(resolve, PAUSE_MS));
+  }
+}
