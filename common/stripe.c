@@ -1,10 +1,9 @@
 /*
  * Stripe over libcurl: form-encoded requests, JSON replies.
  *
- * A pool of easy handles keeps connections (and TLS sessions) alive and is the bulkhead at the same
- * time: who finds none free waits until its own deadline, so a Stripe that hangs holds up at most
- * STRIPE_CALLS_MAX threads. No call is repeated here; what to do about an unknown end is the
- * caller's, who knows what was stored before the call.
+ * Idle easy handles are kept for their connections (and TLS sessions); who finds none makes one. No
+ * call is repeated here; what to do about an unknown end is the caller's, who knows what was stored
+ * before the call.
  *
  * Figures: Stripe answers 402 for a decline, 400/404 for requests it will never take, 409 while the
  * same key is running, 429 when it is busy (https://docs.stripe.com/api/errors).
@@ -31,9 +30,8 @@ struct stripe {
     char *base, *key;
     bool test_mode;
     pthread_mutex_t mutex;
-    pthread_cond_t freed;
-    CURL *idle[STRIPE_CALLS_MAX];
-    size_t idle_count, made_count;
+    CURL *idle[STRIPE_IDLE_MAX];
+    size_t idle_count;
 };
 
 /* One request. `form` is its body (NULL: a GET), `idempotency` its key or NULL. */
@@ -44,6 +42,7 @@ struct call {
     int64_t deadline_ms;
     struct writer reply;
     long status;
+    enum stripe_silence silence; /* where nothing is known */
 };
 
 static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
@@ -56,7 +55,6 @@ static void start_curl(void)
 int stripe_open(const char *base, const char *key, struct stripe **ret_stripe)
 {
     struct stripe *stripe;
-    pthread_condattr_t attributes;
 
     pthread_once(&curl_once, start_curl);
     if (sodium_init() < 0)
@@ -67,10 +65,6 @@ int stripe_open(const char *base, const char *key, struct stripe **ret_stripe)
     stripe->key = xstrdup(key);
     stripe->test_mode = strncmp(key, "sk_test_", 8) == 0;
     pthread_mutex_init(&stripe->mutex, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&stripe->freed, &attributes);
-    pthread_condattr_destroy(&attributes);
     *ret_stripe = stripe;
     return 0;
 }
@@ -81,7 +75,6 @@ struct stripe *stripe_free(struct stripe *stripe)
         return NULL;
     for (size_t i = 0; i < stripe->idle_count; i++)
         curl_easy_cleanup(stripe->idle[i]);
-    pthread_cond_destroy(&stripe->freed);
     pthread_mutex_destroy(&stripe->mutex);
     free(stripe->base);
     free(stripe->key);
@@ -89,27 +82,15 @@ struct stripe *stripe_free(struct stripe *stripe)
     return NULL;
 }
 
-/* Take a handle, or NULL once the deadline has passed. */
-static CURL *handle_take(struct stripe *stripe, int64_t deadline_ms)
+static CURL *handle_take(struct stripe *stripe)
 {
-    struct timespec until = {.tv_sec = deadline_ms / 1000,
-                             .tv_nsec = (deadline_ms % 1000) * 1000000};
     CURL *handle = NULL;
-    bool make = false;
 
     pthread_mutex_lock(&stripe->mutex);
-    while (stripe->idle_count == 0 && stripe->made_count == STRIPE_CALLS_MAX)
-        if (pthread_cond_timedwait(&stripe->freed, &stripe->mutex, &until) == ETIMEDOUT)
-            break;
     if (stripe->idle_count > 0)
         handle = stripe->idle[--stripe->idle_count];
-    else if (stripe->made_count < STRIPE_CALLS_MAX)
-        make = true;
-    if (make)
-        stripe->made_count++;
     pthread_mutex_unlock(&stripe->mutex);
-
-    if (make && (handle = curl_easy_init()) == NULL)
+    if (handle == NULL && (handle = curl_easy_init()) == NULL)
         abort(); /* out of memory, as everywhere */
     return handle;
 }
@@ -117,9 +98,10 @@ static CURL *handle_take(struct stripe *stripe, int64_t deadline_ms)
 static void handle_give(struct stripe *stripe, CURL *handle)
 {
     pthread_mutex_lock(&stripe->mutex);
-    stripe->idle[stripe->idle_count++] = handle;
-    pthread_cond_signal(&stripe->freed);
+    if (stripe->idle_count < STRIPE_IDLE_MAX)
+        stripe->idle[stripe->idle_count++] = take(handle);
     pthread_mutex_unlock(&stripe->mutex);
+    curl_easy_cleanup(handle); /* NULL: nothing */
 }
 
 static size_t collect_reply(char *data, size_t size, size_t count, void *context)
@@ -159,13 +141,9 @@ static int send_call(struct stripe *stripe, struct call *call)
 {
     char *url = xasprintf("%s%s", stripe->base, call->path);
     struct curl_slist *headers = NULL;
-    CURL *handle = handle_take(stripe, call->deadline_ms);
+    CURL *handle = handle_take(stripe);
     CURLcode code;
 
-    if (handle == NULL) {
-        free(url);
-        return -EAGAIN;
-    }
     headers = curl_slist_append(headers, "Stripe-Version: 2024-06-20");
     headers = curl_slist_append(headers, "Expect:");
     if (call->idempotency[0] != '\0') {
@@ -182,9 +160,21 @@ static int send_call(struct stripe *stripe, struct call *call)
 
     if (code == CURLE_OK)
         return 0;
+    call->silence = code == CURLE_OPERATION_TIMEDOUT ? STRIPE_TIMED_OUT : STRIPE_NO_ANSWER;
     log_event(LOG_WARNING, "stripe did not answer", "path=%s why=\"%s\"", call->path,
               curl_easy_strerror(code));
     return -EAGAIN;
+}
+
+const char *stripe_silence_name(enum stripe_silence silence)
+{
+    static const char *const names[] = {
+        [STRIPE_NO_ANSWER] = "no-answer",   [STRIPE_TIMED_OUT] = "timeout",
+        [STRIPE_KEY_IN_USE] = "key-in-use", [STRIPE_BUSY] = "busy",
+        [STRIPE_FAILED] = "failed",         [STRIPE_NONSENSE] = "nonsense",
+    };
+
+    return names[silence];
 }
 
 static enum stripe_status status_parse(const char *name)
@@ -213,6 +203,7 @@ static bool intent_read(const json_t *object, struct stripe_intent *ret_intent)
     struct stripe_intent intent = {0};
 
     if (strcmp(parse_member(object, "object"), "payment_intent") != 0 ||
+        *parse_member(object, "id") == '\0' ||
         !text_copy(intent.id, sizeof(intent.id), parse_member(object, "id")))
         return false;
     intent.status = status_parse(parse_member(object, "status"));
@@ -228,7 +219,20 @@ static bool intent_read(const json_t *object, struct stripe_intent *ret_intent)
     return true;
 }
 
-/* What a refusal means. An answer that we do not understand is no answer. */
+/* Which statuses say nothing of what was asked. An answer that we do not understand is no answer.
+ */
+static bool is_silent(const struct call *call, const json_t *error, enum stripe_silence *ret_why)
+{
+    if (call->status == 409)
+        *ret_why = STRIPE_KEY_IN_USE;
+    else if (call->status == 429)
+        *ret_why = STRIPE_BUSY;
+    else
+        *ret_why = call->status >= 500 ? STRIPE_FAILED : STRIPE_NONSENSE;
+    return *ret_why != STRIPE_NONSENSE || error == NULL;
+}
+
+/* What a refusal means. */
 static int refused(const struct call *call, const json_t *reply, struct stripe_intent *ret_intent)
 {
     const json_t *error = json_object_get(reply, "error");
@@ -236,7 +240,7 @@ static int refused(const struct call *call, const json_t *reply, struct stripe_i
 
     if (call->status == 401 || call->status == 403)
         return fail(-EACCES, "stripe refuses our key: %ld on %s", call->status, call->path);
-    if (call->status == 409 || call->status == 429 || call->status >= 500 || error == NULL)
+    if (is_silent(call, error, &ret_intent->silence))
         return -EAGAIN;
     memset(ret_intent, 0, sizeof(*ret_intent));
     if (!text_copy(ret_intent->message, sizeof(ret_intent->message), message) || *message == '\0')
@@ -255,6 +259,7 @@ static int exchange(struct stripe *stripe, struct call *call, struct stripe_inte
     r = send_call(stripe, call);
     if (r != 0) {
         writer_release(&call->reply);
+        ret_intent->silence = call->silence;
         return r;
     }
     reply = json_loads(writer_text(&call->reply), 0, NULL);
@@ -274,8 +279,10 @@ static int exchange_intent(struct stripe *stripe, struct call *call,
     json_t *reply = NULL;
     int r = exchange(stripe, call, ret_intent, &reply);
 
-    if (r == 0 && !intent_read(reply, ret_intent))
+    if (r == 0 && !intent_read(reply, ret_intent)) {
+        ret_intent->silence = STRIPE_NONSENSE;
         r = fail(-EAGAIN, "stripe answered %s with something else than an intent", call->path);
+    }
     json_decref(reply);
     return r;
 }

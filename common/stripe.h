@@ -13,8 +13,8 @@
  * Results: 0, Stripe did it and *ret_intent says what it is now; REFUSED, Stripe said no for good
  * (a decline, a bad parameter, a state that does not allow it) and ret_intent->message says why, in
  * words for the buyer where it is a decline; -EAGAIN, nothing is known (no answer, 409, 429, 5xx):
- * ask again; -EACCES, our key is refused. At most STRIPE_CALLS_MAX calls run at once (a bulkhead:
- * more wait until their deadline). Thread-safe.
+ * ask again, ret_intent->silence says why; -EACCES, our key is refused. Each call takes its thread
+ * until its deadline at most: how many may do so at once is the caller's to decide. Thread-safe.
  */
 
 #include "common/fail.h"
@@ -23,7 +23,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define STRIPE_CALLS_MAX       16
+#define STRIPE_IDLE_MAX        32 /* connections that are kept */
 #define STRIPE_REPLY_MAX_BYTES (1u << 20)
 
 struct stripe;
@@ -39,6 +39,16 @@ enum stripe_status {
     STRIPE_CANCELED,
     STRIPE_UNKNOWN,
 };
+
+/* Why nothing is known. */
+enum stripe_silence {
+    STRIPE_NO_ANSWER,  /* refused or lost the connection, also midway */
+    STRIPE_TIMED_OUT,
+    STRIPE_KEY_IN_USE, /* 409: another request with that key is under way */
+    STRIPE_BUSY,       /* 429 */
+    STRIPE_FAILED,     /* 5xx */
+    STRIPE_NONSENSE,   /* an answer that is none of Stripe's */
+};
 /* clang-format on */
 
 struct stripe_intent {
@@ -49,8 +59,12 @@ struct stripe_intent {
     char payment_id[64];     /* metadata[paymentId], metadata[orderId]: as stripe_create put them */
     char order_id[64];
     int64_t amount_cents;
-    int64_t refunded_cents; /* of its latest charge, where Stripe sent that along */
+    int64_t refunded_cents;      /* of its latest charge, where Stripe sent that along */
+    enum stripe_silence silence; /* after -EAGAIN, which sets nothing else */
 };
+
+/* "timeout", for logs and metrics. */
+const char *stripe_silence_name(enum stripe_silence silence);
 
 /* What is to be charged. `method` is what the client sent: pm_… or tok_…. */
 struct stripe_charge {

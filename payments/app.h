@@ -13,6 +13,7 @@ struct settler;
 struct app {
     struct core core;
     const char *stripe_base, *stripe_key, *webhook_secret, *currency;
+    int64_t stripe_places, stripe_ms, stripe_pause;
     int64_t resolve_seconds, settle_workers;
     struct charger charger;
     struct settler *settler;

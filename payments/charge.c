@@ -24,10 +24,11 @@
 /* One payment's way through Stripe. */
 struct way {
     struct charger *charger;
+    struct gate_visit *visit;
     struct payment *payment;
     int64_t deadline_ms;
     char *message;
-    bool order_lost; /* as last read */
+    struct order order; /* as last read */
 };
 
 static int64_t time_left(const struct way *way)
@@ -37,19 +38,35 @@ static int64_t time_left(const struct way *way)
     return left_ms > 0 ? left_ms : 1;
 }
 
+/* For one call. */
+static int64_t call_time(const struct way *way)
+{
+    int64_t left_ms = time_left(way);
+
+    return left_ms < way->charger->call_ms ? left_ms : way->charger->call_ms;
+}
+
 static int move(struct way *way, enum payment_status status)
 {
-    bool waits = status == PAYMENT_AUTHORIZED || status == PAYMENT_REQUIRES_ACTION ||
-                 (status == PAYMENT_CAPTURED && way->order_lost); /* to be refunded */
-    int64_t again_ms = waits ? instant_now() + way->charger->resolve_ms : 0;
+    struct payment moved = {.state.status = status};
+    bool settled = payment_is_settled(&moved, &way->order);
+    int64_t again_ms = settled ? 0 : instant_now() + way->charger->resolve_ms;
 
     return payment_move(way->charger->outbox, way->payment, status, again_ms);
 }
 
 static int verb(struct way *way, enum stripe_verb what, struct stripe_intent *ret_intent)
 {
-    return stripe_do(way->charger->stripe, what, way->payment->state.stripe_id, way->payment->id,
-                     time_left(way), ret_intent);
+    static const char *const names[] = {[STRIPE_CONFIRM] = "confirm",
+                                        [STRIPE_CAPTURE] = "capture",
+                                        [STRIPE_CANCEL] = "cancel",
+                                        [STRIPE_REFUND] = "refund"};
+    int r;
+
+    visit_call(way->visit, names[what]);
+    r = stripe_do(way->charger->stripe, what, way->payment->state.stripe_id, way->payment->id,
+                  call_time(way), ret_intent);
+    return visit_heard(way->visit, r, ret_intent);
 }
 
 /* The card was refused, or the request can never succeed: the payment has failed. A buyer who was
@@ -70,8 +87,12 @@ static int refuse(struct way *way, const struct stripe_intent *intent)
 
 static int ask_stripe(struct way *way, struct stripe_intent *ret_intent)
 {
-    return stripe_find(way->charger->stripe, way->payment->state.stripe_id, time_left(way),
-                       ret_intent);
+    int r;
+
+    visit_call(way->visit, "find");
+    r = stripe_find(way->charger->stripe, way->payment->state.stripe_id, call_time(way),
+                    ret_intent);
+    return visit_heard(way->visit, r, ret_intent);
 }
 
 /* Let the document follow what Stripe says of the intent. 0 also where nothing has changed. */
@@ -113,8 +134,11 @@ static int create(struct way *way, struct stripe_intent *ret_intent)
                                    .method = payment->method,
                                    .currency = payment->state.currency,
                                    .amount_cents = payment->state.amount_cents};
-    int r = stripe_create(way->charger->stripe, &charge, time_left(way), ret_intent);
+    int r;
 
+    visit_call(way->visit, "create");
+    r = stripe_create(way->charger->stripe, &charge, call_time(way), ret_intent);
+    r = visit_heard(way->visit, r, ret_intent);
     if (r != 0)
         return r;
     return payment_note_intent(way->charger->store, payment, ret_intent->id,
@@ -211,36 +235,36 @@ static int take_step(struct way *way, enum payment_step step)
 }
 
 /* What has become of the payment's order by now. What is over stays as it is. */
-static int read_order(struct way *way, struct order *order)
+static int read_order(struct way *way)
 {
     const struct payment *payment = way->payment;
     int r = 0;
 
-    if (order_status_is_open(order->status))
-        r = order_find(way->charger->store, payment->state.order_id, order);
+    if (order_status_is_open(way->order.status))
+        r = order_find(way->charger->store, payment->state.order_id, &way->order);
     if (r > 0)
         return fail(-EIO, "payment %s has no order %s", payment->id, payment->state.order_id);
-    way->order_lost = order->status == ORDER_CANCELLED;
     return r;
 }
 
-int charge_settle(struct charger *charger, struct payment *payment, int64_t timeout_ms,
-                  char ret_message[CHARGE_MESSAGE_BYTES])
+int charge_settle(struct charger *charger, struct gate_visit *visit, struct payment *payment,
+                  int64_t timeout_ms, char ret_message[CHARGE_MESSAGE_BYTES])
 {
     struct way way = {.charger = charger,
+                      .visit = visit,
                       .payment = payment,
                       .deadline_ms = instant_monotonic() + timeout_ms,
-                      .message = ret_message};
-    struct order order = {.status = ORDER_CREATED};
+                      .message = ret_message,
+                      .order = {.status = ORDER_CREATED}};
 
     ret_message[0] = '\0';
     for (int i = 0; i < STEPS_MAX; i++) {
         enum payment_step step;
-        int r = read_order(&way, &order);
+        int r = read_order(&way);
 
         if (r != 0)
             return r;
-        step = payment_next(payment, &order);
+        step = payment_next(payment, &way.order);
         if (step == PAYMENT_REST)
             return 0;
         if (instant_monotonic() >= way.deadline_ms)
@@ -260,19 +284,24 @@ int charge_settle(struct charger *charger, struct payment *payment, int64_t time
     return -EAGAIN;
 }
 
-int charge_follow(struct charger *charger, struct payment *payment, int64_t timeout_ms,
-                  char ret_message[CHARGE_MESSAGE_BYTES])
+int charge_follow(struct charger *charger, struct gate_visit *visit, struct payment *payment,
+                  int64_t timeout_ms, char ret_message[CHARGE_MESSAGE_BYTES])
 {
     struct way way = {.charger = charger,
+                      .visit = visit,
                       .payment = payment,
                       .deadline_ms = instant_monotonic() + timeout_ms,
-                      .message = ret_message};
+                      .message = ret_message,
+                      .order = {.status = ORDER_CREATED}};
     struct stripe_intent intent = {0};
     int r;
 
     ret_message[0] = '\0';
     if (!payment_is_live(payment->state.status))
         return 0;
+    r = read_order(&way);
+    if (r != 0)
+        return r;
     r = ask_stripe(&way, &intent);
     if (r > 0)
         return fail(-EIO, "stripe does not know intent %s", payment->state.stripe_id);
@@ -280,5 +309,5 @@ int charge_follow(struct charger *charger, struct payment *payment, int64_t time
         r = follow(&way, &intent);
     if (r == STALE)
         r = payment_find(charger->store, payment->id, payment) == 0 ? 0 : -EAGAIN;
-    return r == 0 ? charge_settle(charger, payment, time_left(&way), ret_message) : r;
+    return r == 0 ? charge_settle(charger, visit, payment, time_left(&way), ret_message) : r;
 }

@@ -10,13 +10,15 @@
  * settler's threads and the resolver, in any process.
  */
 
-#include "common/stripe.h"
+#include "payments/gate.h"
 #include "payments/payment.h"
 
 struct charger {
     struct store *store;
     struct outbox *outbox;
     struct stripe *stripe;
+    struct gate *gate;
+    int64_t call_ms;    /* how long one call to Stripe may take */
     int64_t resolve_ms; /* how long after a step somebody looks again */
 };
 
@@ -25,18 +27,21 @@ struct charger {
 
 /*
  * Go on with `payment` until there is nothing left to do now: authorise what is started, capture
- * what is authorised for a complete order, give back what is held for a lost one. `payment` is what
- * it is then. `ret_message` gets Stripe's words where a card was refused, else "".
+ * what is authorised for a complete order, give back what is held for a lost one. `visit` is one
+ * that the gate has admitted. `payment` is what it is then. `ret_message` gets Stripe's words where
+ * a card was refused, else "".
  *
  * 0: at rest (its status says where); -EAGAIN: Stripe or the store did not answer in time, the
  * resolver goes on later; other < 0: a defect or a refused key, likewise.
  */
-must_check int charge_settle(struct charger *charger, struct payment *payment, int64_t timeout_ms,
+must_check int charge_settle(struct charger *charger, struct gate_visit *visit,
+                             struct payment *payment, int64_t timeout_ms,
                              char ret_message[CHARGE_MESSAGE_BYTES]);
 
 /* Ask Stripe for the payment's intent first, whatever its status, and let the payment follow; then
  * settle. For news that come from Stripe: a webhook, a refund made in its dashboard. */
-must_check int charge_follow(struct charger *charger, struct payment *payment, int64_t timeout_ms,
+must_check int charge_follow(struct charger *charger, struct gate_visit *visit,
+                             struct payment *payment, int64_t timeout_ms,
                              char ret_message[CHARGE_MESSAGE_BYTES]);
 
 #endif

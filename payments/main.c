@@ -15,6 +15,9 @@ static const struct setting settings[] = {
     {"STRIPE_KEY",            SETTING_SECRET, NULL,                     offsetof(struct app, stripe_key),      8, 256,   "Stripe's secret key; sk_test_ allows its test tokens"},
     {"STRIPE_WEBHOOK_SECRET", SETTING_SECRET, "",                       offsetof(struct app, webhook_secret),  0, 256,   "signs Stripe's webhooks; without it each is refused"},
     {"CURRENCY",              SETTING_TEXT,   "usd",                    offsetof(struct app, currency),        3, 3,     "ISO 4217, lower case, with two decimals"},
+    {"STRIPE_CONCURRENCY",    SETTING_INT,    "16",                     offsetof(struct app, stripe_places),   1, 256,   "how many requests may wait for Stripe at once; at most half of HTTP_WORKERS do"},
+    {"STRIPE_TIMEOUT_MS",     SETTING_INT,    "10000",                  offsetof(struct app, stripe_ms),       10, 20000, "how long one call to Stripe may take; a buyer is answered after 5 s anyway"},
+    {"STRIPE_PAUSE_SECONDS",  SETTING_INT,    "5",                      offsetof(struct app, stripe_pause),    1, 300,   "how long a Stripe that keeps failing is left alone"},
     {"RESOLVE_SECONDS",       SETTING_INT,    "60",                     offsetof(struct app, resolve_seconds), 1, 3600,  "after how long an unfinished payment is taken up again"},
     {"SETTLE_WORKERS",        SETTING_INT,    "8",                      offsetof(struct app, settle_workers),  1, 16,    "threads that capture and void after an order has ended"},
 };
@@ -44,10 +47,17 @@ static void check(struct app *app, struct writer *problems)
 
 static int payments_open(struct app *app)
 {
+    int64_t workers = app->core.settings.http_workers, most = workers > 1 ? workers / 2 : 1;
+    const struct gate_config gate = {.places =
+                                         app->stripe_places < most ? app->stripe_places : most,
+                                     .pause_ms = app->stripe_pause * 1000,
+                                     .metrics = app->core.metrics};
     int r = stripe_open(app->stripe_base, app->stripe_key, &app->charger.stripe);
 
     if (r != 0)
         return r;
+    app->charger.gate = gate_new(&gate);
+    app->charger.call_ms = app->stripe_ms;
     app->charger.store = app->core.store;
     app->charger.outbox = app->core.outbox;
     app->charger.resolve_ms = app->resolve_seconds * 1000;
@@ -57,6 +67,7 @@ static int payments_open(struct app *app)
 static void payments_close(struct app *app)
 {
     app->settler = settler_free(app->settler);
+    app->charger.gate = gate_free(app->charger.gate);
     app->charger.stripe = stripe_free(app->charger.stripe);
 }
 

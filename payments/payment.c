@@ -58,6 +58,13 @@ enum payment_step payment_next(const struct payment *payment, const struct order
     return PAYMENT_REST;
 }
 
+bool payment_is_settled(const struct payment *payment, const struct order *order)
+{
+    if (payment->state.status == PAYMENT_CAPTURED)
+        return order->status == ORDER_COMPLETE;
+    return !payment_is_live(payment->state.status);
+}
+
 void payment_init(struct payment *payment, const struct order *order, const char *currency,
                   const char *method)
 {

@@ -45,6 +45,10 @@ enum payment_step {
 /* What is to be done for `payment`, given its order's copy. Pure. */
 enum payment_step payment_next(const struct payment *payment, const struct order *order);
 
+/* Is there nothing to come any more, so that nobody has to look again? Money that was taken while
+ * the order is open (by hand, at Stripe's dashboard) may have to be given back. Pure. */
+bool payment_is_settled(const struct payment *payment, const struct order *order);
+
 /* May a payment move from one status to another? Pure. */
 bool payment_can_become(enum payment_status from, enum payment_status to);
 

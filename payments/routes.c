@@ -5,6 +5,9 @@
  * completes and the money moves right after, by events. Asking again, whether two clicks, a retry
  * after a lost answer or a return from 3-D Secure, finds the order's live payment under its unique
  * index and goes on with that one: there is never a second charge.
+ *
+ * Who may have to wait for Stripe passes the gate first, before anything is stored: a request that
+ * is sent away has changed nothing.
  */
 
 #include "common/input.h"
@@ -16,10 +19,13 @@
 #define WAIT_STEP_MS    25
 #define ANSWER_SLACK_MS 500 /* of the request's deadline, kept for our own writes */
 
-static int64_t time_for_stripe(const struct http_request *request)
-{
-    return request->deadline_ms - instant_monotonic() - ANSWER_SLACK_MS;
-}
+/* One request to pay, on its visit to Stripe. */
+struct paying {
+    struct app *app;
+    const struct http_request *request;
+    struct http_reply *reply;
+    struct gate_visit visit;
+};
 
 static int reply_payment(struct http_reply *reply, int status, const struct payment *payment,
                          bool with_secret)
@@ -71,27 +77,40 @@ static int wait_while_started(struct app *app, struct payment *payment)
     return r;
 }
 
+/* Is Stripe, or the buyer's bank, to say what becomes of it? */
+static bool is_undecided(const struct payment *payment)
+{
+    return payment->state.status == PAYMENT_STARTED ||
+           payment->state.status == PAYMENT_REQUIRES_ACTION;
+}
+
+static int settle(struct paying *paying, struct payment *payment,
+                  char ret_message[CHARGE_MESSAGE_BYTES])
+{
+    int64_t time_ms = paying->request->deadline_ms - instant_monotonic() - ANSWER_SLACK_MS;
+
+    return charge_settle(&paying->app->charger, &paying->visit, payment, time_ms, ret_message);
+}
+
 /* The order has a live payment already: go on with it. */
-static int go_on(struct app *app, const struct http_request *request, struct http_reply *reply,
-                 struct payment *payment)
+static int go_on(struct paying *paying, struct payment *payment)
 {
     char message[CHARGE_MESSAGE_BYTES] = "";
-    int r = wait_while_started(app, payment);
+    int r = wait_while_started(paying->app, payment);
 
-    if (r == 0 && (payment->state.status == PAYMENT_STARTED ||
-                   payment->state.status == PAYMENT_REQUIRES_ACTION))
-        r = charge_settle(&app->charger, payment, time_for_stripe(request), message);
+    if (r == 0 && is_undecided(payment))
+        r = settle(paying, payment, message);
     if (r > 0)
         return fail(-EIO, "payment %s is gone", payment->id);
     if (r < 0)
         return r;
-    return reply_rest(reply, 200, payment, message);
+    return reply_rest(paying->reply, 200, payment, message);
 }
 
 /* Begin a new payment: stored before Stripe hears of it. */
-static int begin(struct app *app, const struct http_request *request, struct http_reply *reply,
-                 const struct order *order, const char *method)
+static int begin(struct paying *paying, const struct order *order, const char *method)
 {
+    struct app *app = paying->app;
     char message[CHARGE_MESSAGE_BYTES];
     struct payment payment;
     int64_t attempts = 0;
@@ -100,22 +119,29 @@ static int begin(struct app *app, const struct http_request *request, struct htt
     if (r != 0)
         return r;
     if (attempts >= PAYMENT_ATTEMPTS_MAX)
-        return reply_error(reply, REFUSED, NULL, "Too many payment attempts");
+        return reply_error(paying->reply, REFUSED, NULL, "Too many payment attempts");
 
     payment_init(&payment, order, app->currency, method);
     r = payment_insert(app->core.outbox, &payment, instant_now() + app->charger.resolve_ms);
     if (r == CONFLICT) {
         r = payment_find_live(app->core.store, order->id, &payment);
         /* gone again: it has just failed; the client may try once more */
-        return r == 0 ? go_on(app, request, reply, &payment) : (r > 0 ? -EAGAIN : r);
+        return r == 0 ? go_on(paying, &payment) : (r > 0 ? -EAGAIN : r);
     }
     if (r != 0)
         return r;
 
-    r = charge_settle(&app->charger, &payment, time_for_stripe(request), message);
+    r = settle(paying, &payment, message);
     if (r != 0)
         return r;
-    return reply_rest(reply, 201, &payment, message);
+    return reply_rest(paying->reply, 201, &payment, message);
+}
+
+/* No way to Stripe now. */
+static int reply_later(struct app *app, struct http_reply *reply)
+{
+    reply_retry_after(reply, gate_retry_seconds(app->charger.gate, GATE_BUYER));
+    return STALE;
 }
 
 static int route_create_payment(struct app *app, const struct http_request *request,
@@ -127,9 +153,11 @@ static int route_create_payment(struct app *app, const struct http_request *requ
                                             .too_short = "Token must be provided",
                                             .too_long = "Token must be provided",
                                             .has_control = "Token must be provided"};
+    struct paying paying = {.app = app, .request = request, .reply = reply};
     char order_id[ID_BYTES] = "", method[METHOD_MAX_BYTES] = "";
     struct payment payment;
     struct order order;
+    bool begun;
     int r;
 
     input_id(request, reply, "orderId", "OrderId must be provided", order_id);
@@ -145,12 +173,19 @@ static int route_create_payment(struct app *app, const struct http_request *requ
     r = payment_find_live(app->core.store, order_id, &payment);
     if (r < 0)
         return r;
-    if (r == 0 && order.status != ORDER_CANCELLED)
-        return go_on(app, request, reply, &payment);
-    r = check_payable(&order, reply);
+    begun = r == 0 && order.status != ORDER_CANCELLED;
+    if (begun && !is_undecided(&payment))
+        return reply_rest(reply, 200, &payment, "");
+    r = begun ? 0 : check_payable(&order, reply);
     if (r != 0)
         return r;
-    return begin(app, request, reply, &order, method);
+
+    r = gate_enter(app->charger.gate, GATE_BUYER, &paying.visit);
+    if (r != 0)
+        return reply_later(app, reply);
+    r = begun ? go_on(&paying, &payment) : begin(&paying, &order, method);
+    gate_leave(&paying.visit);
+    return r;
 }
 
 static int route_show_payment(struct app *app, const struct http_request *request,

@@ -30,11 +30,16 @@ struct settler {
 static void settle(struct settler *settler, const char *order_id)
 {
     struct payment payment;
+    struct gate_visit visit;
     char message[CHARGE_MESSAGE_BYTES];
     int r = payment_find_live(settler->charger.store, order_id, &payment);
 
     if (r == 0)
-        r = charge_settle(&settler->charger, &payment, SETTLE_TIMEOUT_MS, message);
+        r = gate_enter(settler->charger.gate, GATE_SETTLER, &visit);
+    if (r == 0) {
+        r = charge_settle(&settler->charger, &visit, &payment, SETTLE_TIMEOUT_MS, message);
+        gate_leave(&visit);
+    }
     if (r < 0)
         log_event(LOG_WARNING, "payment is left to the resolver", "order=%s", order_id);
 }

@@ -5,8 +5,12 @@
  * payment follows that (charge.h). So forged order, repeats and delays of webhooks change nothing.
  * Handled ids are kept for as long as Stripe repeats them (`webhooks`, a unique _id), and only once
  * their effect is stored. "Unknown" is a 200: Stripe would repeat anything else for three days.
+ *
+ * A dispute is no refund: Stripe has taken the money back, the order stands, and what to do is a
+ * person's to decide in Stripe's dashboard. It is logged and counted, and moves nothing.
  */
 
+#include "common/log.h"
 #include "common/parse.h"
 #include "payments/app.h"
 
@@ -15,6 +19,7 @@
 
 #define WEBHOOK_TIMEOUT_MS 4000
 #define COLLECTION         "webhooks"
+#define DISPUTES           "charge.dispute."
 
 /* The intent that an event is about: the object itself, or the one that a charge names. */
 static const char *intent_of(const json_t *event)
@@ -57,13 +62,40 @@ static int follow_intent(struct app *app, const char *intent)
 {
     char message[CHARGE_MESSAGE_BYTES];
     struct payment payment;
+    struct gate_visit visit;
     int r = payment_find_intent(app->core.store, intent, &payment);
 
     if (r == NOT_FOUND)
         return 0; /* not one of ours, or never confirmed */
+    if (r != 0 || !payment_is_live(payment.state.status))
+        return r; /* of what is over nothing is to be learned, nor is Stripe asked */
+    r = gate_enter(app->charger.gate, GATE_WEBHOOK, &visit);
     if (r != 0)
         return r;
-    return charge_follow(&app->charger, &payment, WEBHOOK_TIMEOUT_MS, message);
+    r = charge_follow(&app->charger, &visit, &payment, WEBHOOK_TIMEOUT_MS, message);
+    gate_leave(&visit);
+    return r;
+}
+
+/* A new dispute, or how one went on. */
+static void note_dispute(struct app *app, const char *intent, const char *type)
+{
+    log_event(LOG_WARNING, "a payment is disputed", "stripe=%s type=%s", intent, type);
+    if (strcmp(type, DISPUTES "created") == 0)
+        metric_add(metrics_counter(app->core.metrics, "stripe_disputes_total", "",
+                                   "Payments that their buyers dispute."),
+                   1);
+}
+
+/* What a webhook says for the first time. */
+static int handle(struct app *app, const json_t *event)
+{
+    const char *type = parse_member(event, "type");
+
+    if (strncmp(type, DISPUTES, strlen(DISPUTES)) != 0)
+        return follow_intent(app, intent_of(event));
+    note_dispute(app, intent_of(event), type);
+    return 0;
 }
 
 int route_stripe_webhook(struct app *app, const struct http_request *request,
@@ -85,7 +117,7 @@ int route_stripe_webhook(struct app *app, const struct http_request *request,
 
     r = find_handled(app, id);
     if (r == NOT_FOUND) {
-        r = follow_intent(app, intent_of(event));
+        r = handle(app, event);
         if (r == 0)
             r = note_handled(app, id, parse_member(event, "type"));
     }

@@ -78,6 +78,34 @@ Test(stripe, a_stripe_that_hangs_is_given_up_at_the_deadline)
     stripe_free(stripe);
 }
 
+Test(stripe, why_it_was_silent_is_told)
+{
+    static const struct {
+        const char *fault;
+        enum stripe_silence silence;
+    } cases[] = {
+        {"drop", STRIPE_NO_ANSWER}, {"reset", STRIPE_NO_ANSWER}, {"hang", STRIPE_TIMED_OUT},
+        {"429", STRIPE_BUSY},       {"409", STRIPE_KEY_IN_USE},  {"500", STRIPE_FAILED},
+    };
+    struct stripe_charge each = charge;
+    struct stripe_intent intent;
+    struct stripe *stripe;
+    char id[ID_BYTES];
+
+    cr_assert_eq(stripe_open(given_fake_stripe(), "sk_test_x", &stripe), 0);
+    each.payment_id = id;
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        store_new_id(id);
+        intent = (struct stripe_intent){.silence = STRIPE_NONSENSE};
+        stripe_fault("create", cases[i].fault, 2); /* libcurl tries a kept connection twice */
+        cr_expect_eq(stripe_create(stripe, &each, 2000, &intent), -EAGAIN, "%s", cases[i].fault);
+        cr_expect_eq(intent.silence, cases[i].silence, "%s: %s", cases[i].fault,
+                     stripe_silence_name(intent.silence));
+        stripe_is_well();
+    }
+    stripe_free(stripe);
+}
+
 static int count_intent(void *context, const struct stripe_intent *intent)
 {
     *(int *)context += intent->amount_cents == charge.amount_cents;

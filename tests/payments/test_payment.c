@@ -44,6 +44,20 @@ Test(payment, what_is_next_follows_from_the_two_states_alone)
         }
 }
 
+Test(payment, it_is_settled_once_nothing_can_come_any_more)
+{
+    for (enum payment_status p = 0; p < PAYMENT_STATUS_COUNT; p++)
+        for (enum order_status o = 0; o < ORDER_STATUS_COUNT; o++) {
+            struct payment payment = a_payment(p);
+            struct order order = an_order(o);
+            bool over = p == PAYMENT_FAILED || p == PAYMENT_VOIDED || p == PAYMENT_REFUNDED;
+
+            cr_expect_eq(payment_is_settled(&payment, &order),
+                         over || (p == PAYMENT_CAPTURED && o == ORDER_COMPLETE), "%s, order %s",
+                         payment_status_name(p), order_status_name(o));
+        }
+}
+
 Test(payment, money_moves_only_for_a_complete_order)
 {
     for (enum payment_status p = 0; p < PAYMENT_STATUS_COUNT; p++)

@@ -145,6 +145,7 @@ static void pay_through(const char *call, const char *fault)
     end_order(order, EVENT_ORDER_COMPLETED, ORDER_COMPLETE);
     bson_destroy(await_payment(order, "captured"));
     ledger = stripe_ledger(order);
+    cr_expect_eq(ledger.intents, 1, "%s at %s: %d intents", fault, call, ledger.intents);
     cr_expect_eq(ledger.authorized, 1, "%s at %s: %d authorised", fault, call, ledger.authorized);
     cr_expect_eq(ledger.captured, 1, "%s at %s: %d captured", fault, call, ledger.captured);
     cr_expect_eq(ledger.taken, 1, "%s at %s", fault, call);

@@ -8,11 +8,18 @@
 
 struct one_service given_payments(const char *base)
 {
-    static char url[128];
-    const char *env[] = {url, "STRIPE_KEY=sk_test_x", "STRIPE_WEBHOOK_SECRET=" WEBHOOK_SECRET,
-                         "RESOLVE_SECONDS=1", NULL};
+    return given_payments_with(base, (const char *const[]){NULL});
+}
+
+struct one_service given_payments_with(const char *base, const char *const *settings)
+{
+    char url[128];
+    const char *env[12] = {url, "STRIPE_KEY=sk_test_x", "STRIPE_WEBHOOK_SECRET=" WEBHOOK_SECRET,
+                           "RESOLVE_SECONDS=1"};
     struct one_service payments;
 
+    for (size_t i = 0; settings[i] != NULL; i++)
+        env[4 + i] = settings[i];
     snprintf(url, sizeof(url), "STRIPE_API_BASE=%s", base);
     payments = given_one_service("payments", env);
     sign_as(BUYER, ROLE_USER);

@@ -15,6 +15,9 @@
 /* Start payments against the Stripe at `base`; questions come from BUYER. */
 struct one_service given_payments(const char *base);
 
+/* The same with up to six further settings ("NAME=value"), NULL-terminated. */
+struct one_service given_payments_with(const char *base, const char *const *settings);
+
 /* An event of order `id`, of BUYER's, for 42.50. */
 struct event order_event(const char *id, enum event_type type, int64_t version,
                          enum order_status status);

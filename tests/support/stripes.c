@@ -4,10 +4,10 @@
 
 #include "tests/support/stripes.h"
 
+#include "common/stripe.h"
 #include "tests/support/process.h"
 
 #include <curl/curl.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -32,15 +32,32 @@ static const char *start(const char *const *argv, int port, char *base, size_t s
     return base;
 }
 
-const char *given_localstripe(void)
+static const char *start_localstripe(int port)
 {
     static char base[64], text[16], state[256];
     const char *argv[] = {".local/venv/bin/python", "infra/local/stripe", text, state, NULL};
-    int port = free_port();
 
     snprintf(text, sizeof(text), "%d", port);
     snprintf(state, sizeof(state), "%s/stripe.state", test_folder());
     return start(argv, port, base, sizeof(base));
+}
+
+const char *given_localstripe(void)
+{
+    return start_localstripe(free_port());
+}
+
+const char *given_faulty_localstripe(void)
+{
+    char text[16], upstream[16];
+    const char *argv[] = {"/usr/bin/env", "python3", "tests/support/stripe_proxy",
+                          text,           upstream,  NULL};
+    int port = free_port(), behind = free_port();
+
+    start_localstripe(behind);
+    snprintf(text, sizeof(text), "%d", port);
+    snprintf(upstream, sizeof(upstream), "%d", behind);
+    return start(argv, port, fake_base, sizeof(fake_base));
 }
 
 const char *given_fake_stripe(void)
@@ -108,18 +125,48 @@ void stripe_fault(const char *call, const char *fault, int times)
     json_decref(ask_fake("/_faults", body));
 }
 
+void stripe_is_lossy(unsigned int seed, const char *percent)
+{
+    cleanup(freep) char *body = xasprintf("{\"seed\":%u,\"percent\":{%s}}", seed, percent);
+
+    json_decref(ask_fake("/_lossy", body));
+}
+
+void stripe_is_well(void)
+{
+    json_decref(ask_fake("/_well", ""));
+}
+
+int stripe_calls(const char *call)
+{
+    json_t *calls = ask_fake("/_calls", NULL);
+    int count = (int)json_integer_value(json_object_get(calls, call));
+
+    json_decref(calls);
+    return count;
+}
+
 void stripe_happens(const char *path)
 {
     json_decref(ask_fake(path, ""));
 }
 
+json_t *stripe_intents(void)
+{
+    json_t *reply = ask_fake("/_ledger", NULL);
+    json_t *intents = json_incref(json_object_get(reply, "intents"));
+
+    json_decref(reply);
+    return intents;
+}
+
 struct stripe_ledger stripe_ledger(const char *order_id)
 {
     struct stripe_ledger ledger = {0};
-    json_t *reply = ask_fake("/_ledger", NULL), *intent;
+    json_t *intents = stripe_intents(), *intent;
     size_t i;
 
-    json_array_foreach(json_object_get(reply, "intents"), i, intent)
+    json_array_foreach(intents, i, intent)
     {
         const json_t *metadata = json_object_get(intent, "metadata");
         const char *status = json_string_value(json_object_get(intent, "status"));
@@ -134,6 +181,34 @@ struct stripe_ledger stripe_ledger(const char *order_id)
         ledger.taken += strcmp(status, "succeeded") == 0 && !refunded;
         ledger.refunded += refunded;
     }
-    json_decref(reply);
+    json_decref(intents);
     return ledger;
+}
+
+struct looking {
+    const char *order_id;
+    struct stripe_ledger ledger;
+};
+
+static int look(void *context, const struct stripe_intent *intent)
+{
+    struct looking *looking = context;
+
+    if (strcmp(intent->order_id, looking->order_id) != 0)
+        return 0;
+    looking->ledger.intents++;
+    looking->ledger.held += intent->status == STRIPE_REQUIRES_CAPTURE;
+    looking->ledger.taken += intent->status == STRIPE_SUCCEEDED;
+    return 0;
+}
+
+struct stripe_ledger stripe_ledger_at(const char *base, const char *order_id)
+{
+    struct looking looking = {.order_id = order_id};
+    struct stripe *stripe;
+
+    cr_assert_eq(stripe_open(base, "sk_test_look", &stripe), 0);
+    cr_assert_eq(stripe_each(stripe, START_MS, look, &looking), 0);
+    stripe_free(stripe);
+    return looking.ledger;
 }

@@ -13,12 +13,31 @@
 
 #include "tests/support/support.h"
 
+#include <jansson.h>
+
 const char *given_localstripe(void);
 const char *given_fake_stripe(void);
 const char *given_stripe_mock(void);
 
-/* The next `times` calls of this kind ("confirm") to the fake have this fault ("lose"). */
+/* localstripe behind a proxy that can fail as the fake does (stripe_faults.py has the list). */
+const char *given_faulty_localstripe(void);
+
+/* ---- the fake, or the faulty localstripe, whichever was started last ---- */
+
+/* The next `times` calls of this kind ("confirm", "any") have this fault ("lose"). */
 void stripe_fault(const char *call, const char *fault, int times);
+
+/* From now on each call fails at random: so many per cent in this way, so many in that
+ * ("\"lose\": 5, \"500\": 2"). */
+void stripe_is_lossy(unsigned int seed, const char *percent);
+
+/* It fails no more. */
+void stripe_is_well(void);
+
+/* How many calls of this kind have come to it. */
+int stripe_calls(const char *call);
+
+/* ---- the fake ---- */
 
 /* Something happens there without us: POST this path to the fake. Whether it agrees is its own. */
 void stripe_happens(const char *path);
@@ -29,5 +48,13 @@ struct stripe_ledger {
     int intents, authorized, captured, held, taken, refunded;
 };
 struct stripe_ledger stripe_ledger(const char *order_id);
+
+/* All intents as the fake has them, an array; caller decrefs. */
+json_t *stripe_intents(void);
+
+/* ---- any ---- */
+
+/* The same as its API tells it: intents, held and taken only. */
+struct stripe_ledger stripe_ledger_at(const char *base, const char *order_id);
 
 #endif
