@@ -35,7 +35,9 @@ test('while the client is away a page says so, and goes on by itself', async t =
   assert(Number(response.headers()['retry-after']) > 0);
   assert.equal(response.headers()['cache-control'], 'no-store');
   assert.equal(await page.locator('h1').textContent(), 'Back in a moment');
-  await expectNoAxeViolations(page, { except: ['meta-refresh'] }); // there is nothing to lose
+  const still = await openPage(t, stack); // the other one may load itself again at any moment
+  await still.setContent((await response.text()).replace(/<meta http-equiv="refresh"[^>]*>/, ''));
+  await expectNoAxeViolations(still);
   assert.equal((await fetch(`${stack.url}/api/tickets`)).status, 200); // the API is not
 
   await stack.tell('start client');

@@ -51,7 +51,12 @@ export function OrderPage({ drawn, at, stripe: config }: OrderPageProps) {
   const { order, waitFor } = live;
   const stripe = useStripe(config, isOpen(order));
   const payment = usePayment(live, stripe.kind === 'ready' ? stripe.stripe : null);
-  const left = secondsLeft(Date.parse(order.expiresAt), useNow(at));
+  const holdMs = Date.parse(order.expiresAt) - Date.parse(order.history[0]!.at);
+  // The server's clock is known to half a second: never show more than there was at the beginning.
+  const left = Math.min(
+    secondsLeft(Date.parse(order.expiresAt), useNow(at)),
+    Math.round(holdMs / 1000),
+  );
   const stage = stageOf(order, payment.state, left);
   const asking = stage === 'pay' && payment.state.kind === 'authenticating';
   const heading = useRef<HTMLHeadingElement>(null);
@@ -71,7 +76,6 @@ export function OrderPage({ drawn, at, stripe: config }: OrderPageProps) {
     shown.current = stage;
   }, [stage]);
 
-  const holdMs = Date.parse(order.expiresAt) - Date.parse(order.history[0]!.at);
   return (
     <div className={classes('wrap', styles.page, bank.page, asking && bank.asking)}>
       <div className={styles.head}>

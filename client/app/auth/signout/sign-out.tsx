@@ -13,7 +13,8 @@ export function SignOut() {
   const signOut = useCallback(async () => {
     setProblem(null);
     const reply = await ask('/api/users/signout', { method: 'POST', body: {} });
-    if (reply.ok) window.location.replace('/'); // a whole new page: the old one was drawn for somebody
+    if (reply.ok)
+      window.location.replace('/'); // a whole new page: the old one was drawn for somebody
     else setProblem(reply.errors[0]?.message ?? '');
   }, []);
 
