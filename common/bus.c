@@ -271,6 +271,7 @@ static struct bus *bus_new(const struct bus_config *config)
     struct bus *bus = xcalloc(1, sizeof(*bus));
 
     bus->service = xstrdup(config->service);
+    bus->replicas = config->replicas > 0 ? config->replicas : 1;
     if (config->metrics == NULL)
         bus->own_metrics = metrics_new();
     bus->metrics = config->metrics != NULL ? config->metrics : bus->own_metrics;

@@ -53,6 +53,7 @@ struct bus_config {
     const char *url;         /* nats://…, several with commas */
     const char *service;     /* deliver group, connection name */
     int64_t workers;         /* listener workers */
+    int64_t replicas;        /* how many servers keep a stream, at the least; 0 is 1 */
     struct metrics *metrics; /* or NULL */
     bool patient;            /* a server that is away is no failure of bus_open: the bus connects
                                 once it is there, as after a reconnect */

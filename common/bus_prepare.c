@@ -2,9 +2,11 @@
  * Streams and consumers: what they must be, compared with what the broker has.
  *
  * A missing one is made, one that differs is updated in the fields that matter to us (the rest,
- * like replicas or placement, is the operator's), and what the broker refuses to update is told as
- * a problem. Every process does this at start and on each reconnect, several at once; making what
- * is there already with the same settings is no error for the broker.
+ * like placement, is the operator's), and what the broker refuses to update is told as a problem.
+ * Every process does this at start and on each reconnect, several at once; making what is there
+ * already with the same settings is no error for the broker. Replicas are only ever added: while
+ * an upgrade raises their number, processes with the old number and the new one do not undo each
+ * other's work.
  *
  * Consumers are bound to nothing of ours but their names: they deliver to a subject of their own,
  * and the processes of the service share a plain queue subscription on it. So a consumer that was
@@ -26,26 +28,29 @@ static bool same(const char *one, const char *other)
     return one != NULL && other != NULL && strcmp(one, other) == 0;
 }
 
-/* The broker is away, or JetStream is not ready; or, with a line in `problems`, it refused. */
+/* The broker is away, or JetStream is not ready; or, with a line in `problems`, it refused. Without
+ * a buffer for what is sent while the connection is broken (bus.c), nats.c calls that one full. */
 static int report(struct writer *problems, const char *what, const char *name, natsStatus status,
                   jsErrCode error)
 {
     if (status == NATS_TIMEOUT || status == NATS_NO_RESPONDERS ||
         status == NATS_CONNECTION_CLOSED || status == NATS_CONNECTION_DISCONNECTED ||
-        error == JSNotEnabledErr || error == JSClusterNotAvailErr ||
-        error == JSInsufficientResourcesErr)
+        status == NATS_INSUFFICIENT_BUFFER || status == NATS_IO_ERROR || error == JSNotEnabledErr ||
+        error == JSClusterNotAvailErr || error == JSInsufficientResourcesErr ||
+        error == JSClusterNoPeersErr)
         return -EAGAIN;
     write_format(problems, "%s %s cannot be made as it must be: %s (JetStream error %d)\n", what,
                  name, natsStatus_GetText(status), (int)error);
     return 0;
 }
 
-static bool stream_is_right(const jsStreamConfig *config, const char *subjects)
+static bool stream_is_right(const struct bus *bus, const jsStreamConfig *config,
+                            const char *subjects)
 {
-    return config->Retention == js_LimitsPolicy && config->Storage == js_FileStorage &&
-           config->Discard == js_DiscardNew && config->MaxAge == STREAM_MAX_AGE_NS &&
-           config->Duplicates == STREAM_DUPLICATES_NS && config->SubjectsLen == 1 &&
-           same(config->Subjects[0], subjects);
+    return config->Replicas >= bus->replicas && config->Retention == js_LimitsPolicy &&
+           config->Storage == js_FileStorage && config->Discard == js_DiscardNew &&
+           config->MaxAge == STREAM_MAX_AGE_NS && config->Duplicates == STREAM_DUPLICATES_NS &&
+           config->SubjectsLen == 1 && same(config->Subjects[0], subjects);
 }
 
 static int ensure_stream(struct bus *bus, const struct event_owner_info *owner,
@@ -61,7 +66,7 @@ static int ensure_stream(struct bus *bus, const struct event_owner_info *owner,
     status = js_GetStreamInfo(&info, bus->js, owner->stream, NULL, &error);
     if (status != NATS_OK && status != NATS_NOT_FOUND)
         return report(problems, "stream", owner->stream, status, error);
-    if (status == NATS_OK && stream_is_right(info->Config, owner->subjects)) {
+    if (status == NATS_OK && stream_is_right(bus, info->Config, owner->subjects)) {
         jsStreamInfo_Destroy(info);
         return 0;
     }
@@ -77,6 +82,8 @@ static int ensure_stream(struct bus *bus, const struct event_owner_info *owner,
     config.Discard = js_DiscardNew;
     config.MaxAge = STREAM_MAX_AGE_NS;
     config.Duplicates = STREAM_DUPLICATES_NS;
+    if (config.Replicas < bus->replicas)
+        config.Replicas = bus->replicas;
     status = info != NULL ? js_UpdateStream(&after, bus->js, &config, NULL, &error)
                           : js_AddStream(&after, bus->js, &config, NULL, &error);
     if (status != NATS_OK)

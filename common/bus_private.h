@@ -116,6 +116,7 @@ struct bus_retired {
 
 struct bus {
     char *service;
+    int64_t replicas; /* of a stream, at the least */
     struct metrics *metrics;
     struct metrics *own_metrics; /* the same, where the caller has none */
     natsConnection *connection;

@@ -28,6 +28,7 @@ struct core_settings {
     const char *address;
     int64_t port;
     int64_t http_workers, http_loops, listener_workers;
+    int64_t stream_replicas;
     const char *log_level;
     const char *instance; /* told apart in logs where several run */
     const char *jwt_key, *session_cookie;

@@ -27,6 +27,7 @@ static const struct setting shared[] = {
     {"HTTP_WORKERS",         SETTING_INT,    "32",                                        PLACE(http_workers),          1, 512,      "threads that run requests"},
     {"HTTP_LOOPS",           SETTING_INT,    "1",                                         PLACE(http_loops),            1, 16,       "threads that read and write connections"},
     {"LISTENER_WORKERS",     SETTING_INT,    "8",                                         PLACE(listener_workers),      1, 128,      "threads that handle events"},
+    {"STREAM_REPLICAS",      SETTING_INT,    "1",                                         PLACE(stream_replicas),       1, 5,        "least number of NATS servers that keep each stream"},
     {"LOG_LEVEL",            SETTING_TEXT,   "info",                                      PLACE(log_level),             1, 16,       "least level that is logged: debug, info, warning or error"},
     {"INSTANCE",             SETTING_TEXT,   "",                                          PLACE(instance),              0, 32,       "told apart in the log where several run"},
 };
@@ -47,7 +48,8 @@ _Static_assert(ARRAY_LENGTH(shared) + ARRAY_LENGTH(sessions) <= SERVICE_SETTINGS
 /* Who has no database and hears nothing needs no settings for that. */
 static bool is_for_onlookers(const struct setting *setting)
 {
-    return setting->offset != PLACE(mongo_database) && setting->offset != PLACE(listener_workers);
+    return setting->offset != PLACE(mongo_database) && setting->offset != PLACE(listener_workers) &&
+           setting->offset != PLACE(stream_replicas);
 }
 
 void service_settings_fill(const struct service *service, struct service_settings *ret_settings)

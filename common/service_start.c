@@ -131,6 +131,7 @@ static int open_bus(struct service_run *run, struct patience *patience, struct w
         .url = core->settings.nats_url,
         .service = service->name,
         .workers = core->settings.listener_workers,
+        .replicas = core->settings.stream_replicas,
         .metrics = core->metrics,
         .patient = service->onlooker,
     };

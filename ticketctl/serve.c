@@ -62,16 +62,9 @@ static int open_stores(struct app *app)
 
     tool->mongo_uri = app->core.settings.mongo_uri;
     tool->bus = app->core.bus;
-    for (enum event_owner owner = 0; owner < OWNER_COUNT && r == 0; owner++) {
-        cleanup(freep) char *database =
-            xasprintf("%s%s", tool->database_prefix, event_owner_info(owner)->service);
-        struct store_config config = {.uri = tool->mongo_uri,
-                                      .database = database,
-                                      .app_name = "ops",
-                                      .clients_max = DATABASE_THREADS + AUDIT_THREADS};
-
-        r = store_open(&config, &tool->stores[owner]);
-    }
+    for (enum event_owner owner = 0; owner < OWNER_COUNT && r == 0; owner++)
+        r = tool_open_store(tool, owner, "ops", DATABASE_THREADS + AUDIT_THREADS,
+                            &tool->stores[owner]);
     if (r == 0 && tool->stripe_key[0] != '\0')
         r = stripe_open(tool->stripe_base, tool->stripe_key, &tool->stripe);
     /* The prefix of the keys is the service that owns them. */

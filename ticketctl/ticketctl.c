@@ -16,7 +16,7 @@
 /* clang-format off */
 /*   variable            type            default                                                 field                                  least most  what it means */
 static const struct setting settings[] = {
-    {"MONGO_URI",         SETTING_TEXT,   "mongodb://127.0.0.1:27017/?replicaSet=rs0",            offsetof(struct tool, mongo_uri),       1, 4096, "where the databases are"},
+    {"MONGO_URI",         SETTING_SECRET, "mongodb://127.0.0.1:27017/?replicaSet=rs0",            offsetof(struct tool, mongo_uri),       1, 4096, "where the databases are; {service} stands for each one's name"},
     {"DATABASE_PREFIX",   SETTING_TEXT,   "",                                                     offsetof(struct tool, database_prefix), 0, 40,   "what stands before each service's name in its database's name"},
     {"NATS_URL",          SETTING_TEXT,   "nats://127.0.0.1:4222",                                offsetof(struct tool, nats_url),        1, 4096, "where the bus is"},
     {"STRIPE_API_BASE",   SETTING_TEXT,   "https://api.stripe.com",                               offsetof(struct tool, stripe_base),     1, 1024, "where Stripe's API is"},

@@ -25,6 +25,14 @@ struct tool {
     struct stripe *stripe;             /* opened by tool_stripe */
 };
 
+/* `uri` for one service: "{service}" in it stands for the name, as each service may have a replica
+ * set of its own. */
+void tool_write_uri(struct writer *out, const char *uri, const char *service);
+
+/* The owner's database, as store_open opens it. */
+must_check int tool_open_store(const struct tool *tool, enum event_owner owner,
+                               const char *app_name, int64_t clients_max, struct store **ret_store);
+
 /* Open on first use. NULL: it is not there, and standard error says so. */
 struct store *tool_store(struct tool *tool, enum event_owner owner);
 struct bus *tool_bus(struct tool *tool);

@@ -9,20 +9,44 @@
 #include <string.h>
 
 #define CONNECT_TIMEOUT_MS 3000
+#define SERVICE_PLACE      "{service}"
+
+void tool_write_uri(struct writer *out, const char *uri, const char *service)
+{
+    const char *place;
+
+    while ((place = strstr(uri, SERVICE_PLACE)) != NULL) {
+        write_raw(out, uri, (size_t)(place - uri));
+        write_raw(out, service, strlen(service));
+        uri = place + strlen(SERVICE_PLACE);
+    }
+    write_raw(out, uri, strlen(uri));
+}
+
+int tool_open_store(const struct tool *tool, enum event_owner owner, const char *app_name,
+                    int64_t clients_max, struct store **ret_store)
+{
+    const char *service = event_owner_info(owner)->service;
+    cleanup(freep) char *database = xasprintf("%s%s", tool->database_prefix, service);
+    cleanup(writer_release) struct writer uri = {0};
+    struct store_config config = {
+        .database = database, .app_name = app_name, .clients_max = clients_max};
+
+    writer_init(&uri);
+    tool_write_uri(&uri, tool->mongo_uri, service);
+    config.uri = writer_text(&uri);
+    return store_open(&config, ret_store);
+}
 
 struct store *tool_store(struct tool *tool, enum event_owner owner)
 {
-    cleanup(freep) char *database =
-        xasprintf("%s%s", tool->database_prefix, event_owner_info(owner)->service);
-    struct store_config config = {
-        .uri = tool->mongo_uri, .database = database, .app_name = "ticketctl", .clients_max = 2};
-
     if (tool->stores[owner] != NULL)
         return tool->stores[owner];
-    if (store_open(&config, &tool->stores[owner]) == 0 &&
+    if (tool_open_store(tool, owner, "ticketctl", 2, &tool->stores[owner]) == 0 &&
         store_ping(tool->stores[owner], CONNECT_TIMEOUT_MS) == 0)
         return tool->stores[owner];
-    fprintf(stderr, "ticketctl: no MongoDB answers at %s (MONGO_URI)\n", tool->mongo_uri);
+    fprintf(stderr, "ticketctl: no MongoDB answers for %s (MONGO_URI)\n",
+            event_owner_info(owner)->service);
     tool->stores[owner] = store_free(tool->stores[owner]);
     return NULL;
 }

@@ -232,6 +232,24 @@ Test(bus, a_stream_that_differs_is_mended)
     jsStreamInfo_Destroy(info);
 }
 
+static bool is_disconnected(void *bus)
+{
+    return !bus_is_connected(bus);
+}
+
+Test(bus, a_broker_that_goes_away_while_streams_are_made_is_no_problem_of_theirs)
+{
+    struct bus *bus = given_bus("orders");
+    struct writer problems;
+
+    writer_init(&problems);
+    kill_store(GIVEN_NATS);
+    eventually(is_disconnected, bus, 10000, "the bus has noticed");
+    cr_assert_eq(bus_prepare(bus, NULL, 0, &problems), -EAGAIN);
+    cr_assert_str_eq(writer_text(&problems), "");
+    writer_release(&problems);
+}
+
 Test(bus, what_cannot_be_mended_is_named)
 {
     struct bus *bus = given_bus("orders");
@@ -249,6 +267,22 @@ Test(bus, what_cannot_be_mended_is_named)
     cr_assert_eq(bus_prepare(bus, NULL, 0, &problems), 0);
     cr_assert_not_null(strstr(writer_text(&problems), "stream orders"), "%s",
                        writer_text(&problems));
+    writer_release(&problems);
+}
+
+Test(bus, replicas_that_a_lone_server_cannot_keep_are_named)
+{
+    struct bus_config config = {
+        .url = given_nats(), .service = "orders", .workers = 1, .replicas = 3};
+    struct bus *bus = NULL;
+    struct writer problems;
+
+    writer_init(&problems);
+    cr_assert_eq(bus_open(&config, 5000, &bus), 0);
+    cr_assert_eq(bus_prepare(bus, NULL, 0, &problems), 0);
+    cr_assert_not_null(strstr(writer_text(&problems), "stream orders"), "%s",
+                       writer_text(&problems));
+    bus = bus_free(bus);
     writer_release(&problems);
 }
 

@@ -1,0 +1,74 @@
+"""Does every pod run with the least rights, within limits, asked how it is? (check_manifests.py)"""
+import functools
+import re
+
+from manifests import containers_of, labels_of, name_of, selects, spec_of
+
+API_TOKEN = {"prometheus"}  # pods that ask the cluster's API
+# While somebody works on the pages, changed files are put into the client's container.
+MAY_WRITE = {(overlay, "Deployment client/main") for overlay in ("live", "debug", "gateway")}
+VERSION = re.compile(r"[^:@]+:v?\d+\.\d+[\w.-]*(@sha256:[0-9a-f]{64})?")
+
+
+def check_container(manifests, name, container, is_asked):
+    expect = functools.partial(manifests.expect, name)
+    security, resources = container.get("securityContext", {}), container.get("resources", {})
+    expect(security.get("allowPrivilegeEscalation") is False, "may gain privileges")
+    expect(security.get("readOnlyRootFilesystem") is True
+           or (manifests.overlay, name) in MAY_WRITE, "may write to its root file system")
+    expect(security.get("capabilities") == {"drop": ["ALL"]}, "keeps capabilities")
+    expect("privileged" not in security, "is privileged")
+    for what in ("requests", "limits"):
+        expect("memory" in resources.get(what, {}), f"{what} no memory")
+    expect("cpu" in resources.get("requests", {}), "requests no cpu")
+    expect(VERSION.fullmatch(container["image"]), f"{container['image']} names no exact version")
+    expect("bitnami" not in container["image"], "is Bitnami's")
+    for probe in ("startupProbe", "livenessProbe", "readinessProbe") if is_asked else ():
+        expect(probe in container, f"has no {probe}")
+
+
+def check_pod(manifests, name, pod):
+    spec, expect = spec_of(pod), functools.partial(manifests.expect, name_of(pod))
+    security = spec.get("securityContext", {})
+    expect(security.get("runAsNonRoot") is True and security.get("runAsUser", 0) > 0,
+           "may run as root")
+    expect(security.get("seccompProfile") == {"type": "RuntimeDefault"}, "has no seccomp profile")
+    expect(spec.get("automountServiceAccountToken") is (name in API_TOKEN),
+           "has a token for the cluster's API")
+    for what in ("hostNetwork", "hostPID", "hostIPC"):
+        expect(what not in spec, f"has {what}")
+    for spread in spec.get("topologySpreadConstraints", []):
+        twice = set(spread.get("matchLabelKeys", [])) & set(spread["labelSelector"]["matchLabels"])
+        expect(not twice, f"spreads by {sorted(twice)} twice, which the API server refuses")
+    for volume in spec.get("volumes", []):
+        expect("hostPath" not in volume, f"volume {volume['name']} is the node's")
+    for container in containers_of(pod):
+        lasts = pod["kind"] != "Job" and container in spec["containers"]
+        check_container(manifests, f"{name_of(pod)}/{container['name']}", container, lasts)
+    if pod["kind"] == "Deployment" and pod["spec"].get("strategy", {}).get("type") != "Recreate":
+        rolling = pod["spec"].get("strategy", {}).get("rollingUpdate", {})
+        expect(name == "grafana" or rolling.get("maxUnavailable") == 0,
+               "is away for a moment in an update")
+
+
+def least_replicas(manifests, name, pod):
+    scalers = {d["spec"]["scaleTargetRef"]["name"]:
+               d["spec"].get("minReplicas", d["spec"].get("minReplicaCount", 1))
+               for d in manifests.documents
+               if d["kind"] in ("HorizontalPodAutoscaler", "ScaledObject")}
+    return max(pod["spec"].get("replicas", 1), scalers.get(name, 1))
+
+
+def check_policy(manifests):
+    budgets = [d["spec"] for d in manifests.all("PodDisruptionBudget").values()]
+    for name, pod in manifests.pods.items():
+        check_pod(manifests, name, pod)
+        if pod["kind"] != "Job" and least_replicas(manifests, name, pod) > 1:
+            count = sum(selects(b["selector"], labels_of(pod)) for b in budgets)
+            manifests.expect(name_of(pod), count == 1, f"has {count} disruption budgets")
+    namespaces = manifests.all("Namespace").values()
+    manifests.expect("Namespace", [n["metadata"]["labels"].get("pod-security.kubernetes.io/enforce")
+                                   for n in namespaces] == ["restricted"], "is not restricted")
+    for ingress in manifests.all("Ingress").values():
+        manifests.expect(name_of(ingress), "annotations" not in ingress["metadata"],
+                         "has annotations, which only some controller knows")
