@@ -75,12 +75,14 @@ $(B)/suites/$(1): $(patsubst %.c,$(B)/%.o,$(wildcard tests/$(1)/*.c)) \
 endef
 ALL_SUITES := $(SUITES) $(if $(wildcard tests/stories/*.c),stories)
 $(foreach s,$(ALL_SUITES),$(eval $(call suite,$(s))))
-# tests/scripts/ and tests/client/ hold tests that are no C: SUITE=scripts, SUITE=client. The latter
-# drive a browser against a whole system, which test-stack runs for them.
-SUITE ?= $(ALL_SUITES) scripts client
-RUN_SUITES := $(foreach s,$(filter-out scripts client,$(SUITE)),$(B)/suites/$(s))
+# tests/scripts/, tests/client/ and tests/bad-input/ hold tests that are no C: SUITE=scripts … The
+# latter two speak to whole systems, which test-stack runs for them.
+SUITE ?= $(ALL_SUITES) scripts client bad-input
+RUN_SUITES := $(foreach s,$(filter-out scripts client bad-input,$(SUITE)),$(B)/suites/$(s))
 RUN_FILES := $(if $(filter scripts,$(SUITE)),$(wildcard tests/scripts/*)) \
-             $(if $(filter client,$(SUITE)),$(wildcard tests/client/*.test.mjs))
+             $(if $(filter client,$(SUITE)),$(wildcard tests/client/*.test.mjs \
+                                                        tests/client/unit/*.test.ts)) \
+             $(if $(filter bad-input,$(SUITE)),tests/bad-input/bad-input)
 
 $(B)/bin/test-stack: $(patsubst %.c,$(B)/%.o,$(wildcard tests/stack/*.c)) \
                      $(filter-out %/timeout.o,$(SUPPORT_OBJECTS)) $(B)/libcommon.a
@@ -90,12 +92,19 @@ $(B)/bin/test-stack: $(patsubst %.c,$(B)/%.o,$(wildcard tests/stack/*.c)) \
 .PHONY: suites
 suites: $(RUN_SUITES)
 
+include tests/simulator/simulator.mk
+include tests/fuzz/fuzz.mk
+include tests/prove/prove.mk
+include tests/prove/storm/storm.mk
+include tests/prove/sweep/sweep.mk
 
 # $(MAKE) again, because the flavour is part of every path above.
 .PHONY: test run-suites
 test:  ## build and run all tests under ASan and UBSan (SUITE=orders FILTER='order/*')
 	@+$(MAKE) --no-print-directory FLAVOUR=asan run-suites
-run-suites: services ticketctl suites $(if $(filter client,$(SUITE)),$(B)/bin/test-stack client)
+run-suites: services ticketctl suites $(if $(filter client,$(SUITE)),client) \
+            $(if $(filter client bad-input scripts,$(SUITE)),$(B)/bin/test-stack) \
+            $(if $(filter scripts,$(SUITE)),simulator fuzzers $(B)/bin/sweep)
 	$(Q)FLAVOUR=$(FLAVOUR) tests/run $(if $(FILTER),--filter '$(FILTER)') $(TEST_OPTIONS) \
 	    $(RUN_SUITES) $(RUN_FILES)
 # A Criterion binary dies under TSan: the stories run as they are, the services under it.
@@ -128,6 +137,10 @@ demo:  ## fill in demo data: 3 sellers, 40 tickets over 8 events (make up does i
 reset:  ## stop everything and empty its data
 	@infra/local/reset
 
+.PHONY: chaos
+chaos:  ## watch a storm of buyers while everything dies, and the auditor's verdict (SEED=4711)
+	@infra/local/chaos '$(SEED)' '$(SECONDS)'
+
 # The bench measures the running stack; it is no test (BENCH_ROUNDS, BENCH_SECONDS).
 $(B)/bin/bench: $(patsubst %.c,$(B)/%.o,$(wildcard tests/bench/*.c)) $(B)/libcommon.a
 	@mkdir -p $(@D)
@@ -138,10 +151,10 @@ bench: $(B)/bin/bench  ## measure the running stack beside its limits (RATE_LIMI
 	@infra/local/bench
 
 # Checks: all that needs no stores. CHECKS names them; each is a script that can be run alone.
-CHECKS := format layers banned scripts docs client tidy
+CHECKS := format layers banned scripts docs manifests client mutants tidy
 .PHONY: check $(CHECKS:%=check-%) check-debian13
-check: $(CHECKS:%=check-%)  ## format, layers, banned functions, scripts, documents, client, clang-tidy
-check-docs: services ticketctl # which say what they are
+check: $(CHECKS:%=check-%)  ## format, layers, banned functions, scripts, documents, manifests, client, clang-tidy
+check-docs check-manifests: services ticketctl # which say what they are
 $(CHECKS:%=check-%):
 	@FLAVOUR=$(FLAVOUR) infra/local/$@
 .PHONY: print-CFLAGS

@@ -42,6 +42,8 @@ struct member {
     const char *wrong; /* why it was refused */
 };
 
+#define VERSION_MAX (INT64_C(1) << 53)
+
 #define AT(field) offsetof(struct event, field), sizeof(((struct event *)NULL)->field)
 
 #define WRONG_ID       "id must be 24 hexadecimal digits"
@@ -181,9 +183,12 @@ static bool decode_currency(const json_t *value, char ret_currency[CURRENCY_BYTE
            text_copy(ret_currency, CURRENCY_BYTES, text);
 }
 
+/* Beyond VERSION_MAX a JSON number is no longer exact in every reader, and the version after the
+ * last int64_t is none. */
 static bool decode_version(const json_t *value, int64_t *ret_version)
 {
-    if (!json_is_integer(value) || json_integer_value(value) < 0)
+    if (!json_is_integer(value) || json_integer_value(value) < 0 ||
+        json_integer_value(value) > VERSION_MAX)
         return false;
     *ret_version = json_integer_value(value);
     return true;

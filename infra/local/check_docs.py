@@ -10,6 +10,8 @@ ROOT leaves out, adds or tells otherwise is one line of output that names the fi
   docs/asyncapi.yaml       events, who says and who hears them; a valid AsyncAPI document, by the
                            official schema beside this file (asyncapi/, Apache License 2.0)
   infra/local/nginx.conf.in  where the edge passes what to
+  docs/promises.md         the tests named there exist; the provers of each promise are those that
+                           tests/prove/all has for it
   *.md                     files, links and make targets that are mentioned exist
 """
 import functools
@@ -334,6 +336,8 @@ def check_mentions(documents, path, names, targets):
 
 def make_targets(documents):
     text = documents.read("Makefile")
+    for included in re.findall(r"^include (\S+)", text, re.M):
+        text += documents.read(included)
     targets = {name for line in re.findall(r"^([a-z][a-z0-9 -]*):", text, re.M)
                for name in line.split()}
     checks = re.search(r"^CHECKS := (.*)", text, re.M)
@@ -352,6 +356,38 @@ def check_all_mentions(documents):
         check_mentions(documents, page, names, targets)
 
 
+def named_tests(root):
+    """All Criterion tests, as "folder suite/test"."""
+    found = set()
+    for path in glob.glob(f"{root}/tests/*/test_*.c"):
+        with open(path, encoding="utf-8") as file:
+            found.update(f"{path.split('/')[-2]} {suite}/{test}" for suite, test in
+                         re.findall(r"^\w*Test\((\w+), (\w+)", file.read(), re.M))
+    return found
+
+
+def check_promises(documents, path="docs/promises.md"):
+    """A section for each promise, with the tests that keep it and the provers that prove it."""
+    provers = {}
+    for name, promises in re.findall(r'Prover\("([\w-]+)",\s*"([P\d ]+)"',
+                                     documents.read("tests/prove/all")):
+        for promise in promises.split():
+            provers.setdefault(promise, []).append(name)
+    tests = named_tests(documents.root)
+    sections = {part.split()[0]: part
+                for part in documents.read(path).split("\n## ") if re.match(r"P\d+ ", part)}
+    documents.compare(path, "promise", set(sections), set(provers))
+    for promise, section in sections.items():
+        kept = [token for token in quoted(section) if re.fullmatch(r"\w+ \w+/\w+", token)]
+        for token in sorted(set(kept) - tests):
+            documents.complain(path, f"{promise}: there is no test {token}")
+        if not kept and "`tests/scripts/" not in section:
+            documents.complain(path, f"{promise}: no test keeps it")
+        told = re.search(r"^\*\*Proved by\*\* (.+)\.$", section, re.M)
+        documents.compare(path, f"{promise}: prover", set(told.group(1).split(", ")) if told else
+                          set(), set(provers.get(promise, [])))
+
+
 def check_hearing(documents, services, events):
     """What the services say of one another; no document has a part in it."""
     for name, service in services.items():
@@ -368,6 +404,7 @@ def check(root, services, only=None):
               ("README.md", check_readme, services),
               ("ARCHITECTURE.md", check_architecture, speakers, events),
               ("docs/asyncapi.yaml", check_asyncapi, speakers, events),
+              ("docs/promises.md", check_promises),
               ("infra/local/nginx.conf.in", check_edge, services)]
     for name, service in services.items():
         checks += [(f"{folder_of(name)}/README.md", check_service_readme, name, service, events),

@@ -66,6 +66,14 @@ static bool head_is_whole(struct wire *wire, size_t *ret_length)
     return true;
 }
 
+/* The server ends the connection with this reply, as it may after many. */
+static bool says_close(const struct wire *wire)
+{
+    const char *close = strcasestr(wire->buffer, "\r\nConnection: close\r\n");
+
+    return close != NULL && close < wire->body;
+}
+
 static bool read_reply(struct wire *wire)
 {
     size_t have = 0, length = 0;
@@ -83,6 +91,10 @@ static bool read_reply(struct wire *wire)
             break;
     }
     wire->status = (int)strtol(wire->buffer + 9, NULL, 10);
+    if (says_close(wire)) {
+        close(wire->socket);
+        wire->socket = -1;
+    }
     return true;
 }
 

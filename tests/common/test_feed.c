@@ -124,6 +124,26 @@ Test(feed, an_event_before_the_first_read_is_not_missed)
     feed_free(feed);
 }
 
+Test(feed, every_event_is_told_also_where_the_ring_begins_anew)
+{
+    struct feed *feed = given_feed(&eager);
+    struct feed_cursor *cursor = open_at(feed, NULL);
+    char expected[64];
+
+    expect(cursor, "retry: 2000\nid: 10\n\n");
+    for (int i = 11; i < 11 + 3 * SIZE; i += 2) { /* two at a time, to meet the end in each way */
+        say(feed, (uint64_t)i, A, "x");
+        say(feed, (uint64_t)i + 1, A, "x");
+        for (int told = i; told < i + 2; told++) {
+            snprintf(expected, sizeof(expected), "id: %d\nevent: thing\ndata: x\n\n", told);
+            expect(cursor, expected);
+        }
+        expect(cursor, NULL);
+    }
+    feed_cursor_free(cursor);
+    feed_free(feed);
+}
+
 Test(feed, line_breaks_stay_within_their_event_and_long_data_is_whole)
 {
     struct feed *feed = given_feed(&eager);

@@ -6,16 +6,19 @@
  * obeys the lines of standard input, each answered by a line ({"ok":true}) once it is done:
  *
  *     start|stop|kill|pause|resume NAME     a service, or client; stripe can pause and resume only
+ *     poison tickets                        an event of tickets that nobody can handle
  *
  * The end of the input ends all of it. So does what fails, with the reason on standard error: the
  * verbs are those of Criterion's tests, whose assertions are caught here, as there is no runner to
  * report to.
  */
+#include "common/instant.h"
 #include "common/memory.h"
 #include "tests/support/client.h"
 #include "tests/support/process.h"
 
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -94,8 +97,42 @@ static bool obey_for_stripe(const char *verb)
     return pause || strcmp(verb, "resume") == 0;
 }
 
+static void note_published(void *context, int result)
+{
+    atomic_store((atomic_bool *)context, result == 0);
+}
+
+static bool is_published(void *context)
+{
+    return atomic_load((atomic_bool *)context);
+}
+
+/* The broker takes each id once, so each poison has one of its own. */
+static void poison_tickets(void)
+{
+    static atomic_bool published;
+    static int count;
+    char id[32];
+    struct bus_message message = {.subject = "ticket.updated",
+                                  .id = id,
+                                  .aggregate_id = "poison",
+                                  .traceparent = "",
+                                  .body = "{\"id\":\"not an id\"}",
+                                  .at_ms = instant_now()};
+
+    message.body_length = strlen(message.body);
+    snprintf(id, sizeof(id), "poison-%d", ++count);
+    atomic_store(&published, false);
+    bus_publish(given_bus("test"), &message, note_published, &published);
+    eventually(is_published, &published, 10000, "the broker has the poison");
+}
+
 static bool obey(const char *verb, const char *name)
 {
+    if (strcmp(verb, "poison") == 0 && strcmp(name, "tickets") == 0) {
+        poison_tickets();
+        return true;
+    }
     if (strcmp(name, "client") == 0)
         return obey_for_client(verb);
     if (strcmp(name, "stripe") == 0)

@@ -4,10 +4,11 @@
  * when it is quiet again every promise has to hold, and nobody holds a ticket that was not paid.
  *
  * The seed decides who does what and what breaks when (not how they interleave); it is printed.
- * TEST_STORM_SEED chooses one, TEST_STORM_SECONDS how long it blows.
+ * TEST_STORM_SEED chooses one, TEST_STORM_SECONDS how long it blows. A larger one, whose histories
+ * are judged too, is tests/prove/kill-loop.
  */
 #include "tests/support/audit.h"
-#include "tests/support/story.h"
+#include "tests/support/strikes.h"
 
 #include <poll.h>
 #include <stdatomic.h>
@@ -17,7 +18,6 @@
 #define BUYERS       24
 #define TICKETS      48
 #define STORM_S      12
-#define PAUSE_MS     3000
 #define QUIET_MS     75000 /* a delivery to a process that died comes again after 30 s */
 #define STORM_TEST_S 300
 
@@ -75,34 +75,15 @@ static void buy_at_random(unsigned *dice, int i)
     }
 }
 
-/* Break one thing and mend it. */
 static void strike(unsigned *dice)
 {
-    static const char *const names[] = {"auth", "tickets", "orders", "expiration", "payments"};
-    static const char *const stores[] = {"mongo", "nats", "redis"};
-    int victim = rand_r(dice) % 8, store = victim - 5;
-    bool kill_it = rand_r(dice) % 3 != 0;
-    int pause_ms = rand_r(dice) % PAUSE_MS;
+    struct strike strike =
+        strike_at_random(dice, &(struct strike_rules){.instances = 1, .pairs_percent = 20});
 
-    fprintf(stderr, "storm: %s %s\n", kill_it ? "kill" : "pause",
-            store < 0 ? names[victim] : stores[store]);
-    if (store < 0 && kill_it) {
-        kill_service(names[victim], 0);
-        start_service(names[victim], 0);
-    } else if (store < 0) {
-        pause_service(names[victim], 0, true);
-        poll(NULL, 0, pause_ms);
-        pause_service(names[victim], 0, false);
-    } else if (kill_it) {
-        kill_store((enum given_store_kind)store);
-        poll(NULL, 0, pause_ms / 4);
-        revive_store((enum given_store_kind)store,
-                     /* wiped= */ store == GIVEN_REDIS && rand_r(dice) % 2 == 0);
-    } else {
-        pause_store((enum given_store_kind)store, true);
-        poll(NULL, 0, pause_ms);
-        pause_store((enum given_store_kind)store, false);
-    }
+    fprintf(stderr, "storm: %s\n", strike_text(&strike));
+    strike_begin(&strike);
+    poll(NULL, 0, strike.away_ms);
+    strike_end(&strike);
     poll(NULL, 0, rand_r(dice) % 500);
 }
 
@@ -115,26 +96,6 @@ static void buy_or_strike(void *context, int i)
         buy_at_random(&dice, i);
     while (i == 0 && !is_over())
         strike(&dice);
-}
-
-/* P4: an order is not open beyond its deadline. (A payment that was begun has stretched it.) */
-static bool nobody_holds_on(void *context)
-{
-    json_t *orders = read_collection("orders", "orders"), *order;
-    int64_t now_ms = instant_now(), expires_at_ms = 0;
-    bool none = orders != NULL;
-    const char *id, *text;
-
-    (void)context;
-    json_object_foreach(orders, id, order)
-    {
-        text = json_string_value(json_object_get(json_object_get(order, "expiresAt"), "$date"));
-        cr_assert(text && instant_parse(text, &expires_at_ms) == 0, "expiresAt of %s", id);
-        if (json_is_true(json_object_get(order, "open")) && expires_at_ms < now_ms)
-            none = false;
-    }
-    json_decref(orders);
-    return none;
 }
 
 Test(storm, whatever_dies_when_every_promise_holds_afterwards, .timeout = STORM_TEST_S)
@@ -150,7 +111,7 @@ Test(storm, whatever_dies_when_every_promise_holds_afterwards, .timeout = STORM_
     storm.until_ms = instant_monotonic() + number_of("TEST_STORM_SECONDS", STORM_S) * 1000;
     together(BUYERS + 1, buy_or_strike, NULL);
     cr_assert_gt(storm.orders, 0);
-    eventually(nobody_holds_on, NULL, QUIET_MS, "no order is open beyond its deadline");
+    await_nobody_overdue(QUIET_MS); /* a payment that was begun has stretched its order */
     expect_all_is_well();
     fprintf(stderr, "storm: %d orders, %d paid\n", storm.orders, storm.paid);
 }

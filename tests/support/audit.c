@@ -8,17 +8,20 @@
  */
 #include "tests/support/audit.h"
 
+#include "common/instant.h"
 #include "common/memory.h"
 #include "tests/support/operator.h"
 #include "tests/support/process.h"
 
 #include <mongoc/mongoc.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define AGREE_MS 60000 /* a resolver looks after what is older than 60 s only in its own tests */
+#define PAUSE_MS 20    /* between two looks */
 
 static const struct {
     const char *service, *collection;
@@ -155,6 +158,9 @@ struct look {
     json_t *documents[ARRAY_LENGTH(collections)]; /* in the order of that table */
     json_t *said[OWNER_COUNT];
     json_t *ledger;
+    json_t *orders_of;   /* {ticket id: [order…]} */
+    json_t *payments_of; /* {order id: [payment…]} */
+    json_t *intents_of;  /* {order id: [intent…]} */
 };
 
 static void release_look(struct look *look)
@@ -164,6 +170,50 @@ static void release_look(struct look *look)
     for (size_t i = 0; i < OWNER_COUNT; i++)
         json_decref(look->said[i]);
     json_decref(look->ledger);
+    json_decref(look->orders_of);
+    json_decref(look->payments_of);
+    json_decref(look->intents_of);
+}
+
+static const json_t *owners_documents(const struct look *look, enum event_owner owner)
+{
+    size_t i = 0;
+
+    while (collections[i].owner != owner || collections[i].is_copy)
+        i++;
+    return look->documents[i];
+}
+
+static void add_to(json_t *groups, const char *key, json_t *value)
+{
+    json_t *group = json_object_get(groups, key);
+
+    if (!group) {
+        group = json_array();
+        json_object_set_new(groups, key, group);
+    }
+    json_array_append(group, value);
+}
+
+/* {value of `reference`: [document…]}. Caller frees. */
+static json_t *group_by(const json_t *documents, const char *reference)
+{
+    json_t *groups = json_object(), *document;
+    const char *id;
+
+    json_object_foreach((json_t *)(uintptr_t)documents, id, document)
+        add_to(groups, id_of(json_object_get(document, reference)), document);
+    return groups;
+}
+
+static json_t *group_ledger(const json_t *ledger)
+{
+    json_t *groups = json_object(), *intent;
+    size_t i;
+
+    json_array_foreach(ledger, i, intent)
+        add_to(groups, text_of(json_object_get(intent, "metadata"), "orderId"), intent);
+    return groups;
 }
 
 static bool take_look(struct look *look)
@@ -181,6 +231,9 @@ static bool take_look(struct look *look)
             return disagree("stream %s cannot be read", event_owner_info(range.owner)->stream);
     }
     look->ledger = read_ledger();
+    look->orders_of = group_by(owners_documents(look, OWNER_ORDERS), "ticketId");
+    look->payments_of = group_by(owners_documents(look, OWNER_PAYMENTS), "orderId");
+    look->intents_of = group_ledger(look->ledger);
     return true;
 }
 
@@ -218,15 +271,6 @@ static bool owner_has_said_all(const struct look *look, size_t i)
     return true;
 }
 
-static const json_t *owners_documents(const struct look *look, enum event_owner owner)
-{
-    size_t i = 0;
-
-    while (collections[i].owner != owner || collections[i].is_copy)
-        i++;
-    return look->documents[i];
-}
-
 static bool copies_are_current(const struct look *look, size_t i)
 {
     json_t *originals = (json_t *)(uintptr_t)owners_documents(look, collections[i].owner);
@@ -253,18 +297,19 @@ static bool copies_are_current(const struct look *look, size_t i)
 static bool tickets_are_held_right(const struct look *look)
 {
     const json_t *tickets = owners_documents(look, OWNER_TICKETS);
-    const json_t *orders = owners_documents(look, OWNER_ORDERS);
     json_t *ticket, *order;
-    const char *ticket_id, *order_id;
+    const char *ticket_id;
+    size_t i;
 
     json_object_foreach((json_t *)(uintptr_t)tickets, ticket_id, ticket)
     {
         const char *holder = "", *expected = "available";
 
-        json_object_foreach((json_t *)(uintptr_t)orders, order_id, order)
+        json_array_foreach(json_object_get(look->orders_of, ticket_id), i, order)
         {
-            if (is_status(order, "cancelled") ||
-                strcmp(id_of(json_object_get(order, "ticketId")), ticket_id) != 0)
+            const char *order_id = id_of(json_object_get(order, "_id"));
+
+            if (is_status(order, "cancelled"))
                 continue;
             if (holder[0])
                 return disagree("ticket %s has two live orders, %s and %s", ticket_id, holder,
@@ -286,20 +331,18 @@ static bool tickets_are_held_right(const struct look *look)
 /* Payments and the ledger agree, and money was taken exactly for what is complete. */
 static bool money_is_right(const struct look *look)
 {
-    json_t *payments = (json_t *)(uintptr_t)owners_documents(look, OWNER_PAYMENTS);
     json_t *order, *payment;
-    const char *order_id, *payment_id;
+    const char *order_id;
+    size_t i;
 
     json_object_foreach((json_t *)(uintptr_t)owners_documents(look, OWNER_ORDERS), order_id, order)
     {
-        int captured = 0, under_way = 0,
-            taken = charges_in(look->ledger, order_id, CHARGE_CAPTURED);
+        const json_t *intents = json_object_get(look->intents_of, order_id);
+        int captured = 0, under_way = 0, taken = charges_in(intents, order_id, CHARGE_CAPTURED);
         int wanted = is_status(order, "complete");
 
-        json_object_foreach(payments, payment_id, payment)
+        json_array_foreach(json_object_get(look->payments_of, order_id), i, payment)
         {
-            if (strcmp(id_of(json_object_get(payment, "orderId")), order_id) != 0)
-                continue;
             captured += is_status(payment, "captured");
             under_way += is_status(payment, "started") || is_status(payment, "authorized");
         }
@@ -307,7 +350,7 @@ static bool money_is_right(const struct look *look)
             return disagree("order %s is %s, with %d captured payments and %d charges at Stripe",
                             order_id, text_of(order, "status"), captured, taken);
         if ((wanted || is_status(order, "cancelled")) &&
-            (under_way != 0 || charges_in(look->ledger, order_id, CHARGE_HELD) != 0))
+            (under_way != 0 || charges_in(intents, order_id, CHARGE_HELD) != 0))
             return disagree("order %s is %s, but a payment is under way or money is held", order_id,
                             text_of(order, "status"));
     }
@@ -348,11 +391,57 @@ static bool all_is_well(void *context)
     return well;
 }
 
+const char *find_disagreement_here(int64_t timeout_ms)
+{
+    int64_t deadline = instant_monotonic() + timeout_ms;
+
+    while (!all_is_well(NULL)) {
+        if (instant_monotonic() > deadline)
+            return problem;
+        poll(NULL, 0, PAUSE_MS);
+    }
+    return NULL;
+}
+
+const char *find_disagreement(int64_t timeout_ms)
+{
+    const char *found = find_disagreement_here(timeout_ms);
+
+    if (found)
+        return found;
+    /* The auditor that we ship has to come to the same verdict. */
+    return ticketctl("audit", "--wait", "20") == 0 ? NULL : ticketctl_said();
+}
+
 void expect_all_is_well(void)
 {
-    eventually(all_is_well, NULL, AGREE_MS, problem);
-    /* The auditor that we ship has to come to the same verdict. */
-    cr_assert_eq(ticketctl("audit", "--wait", "20"), 0, "%s", ticketctl_said());
+    const char *found = find_disagreement(AGREE_MS);
+
+    cr_assert_null(found, "%s", found);
+}
+
+static bool nobody_is_overdue(void *context)
+{
+    json_t *orders = read_collection("orders", "orders"), *order;
+    int64_t now_ms = instant_now(), expires_at_ms = 0;
+    bool none = orders != NULL;
+    const char *id, *text;
+
+    (void)context;
+    json_object_foreach(orders, id, order)
+    {
+        text = json_string_value(json_object_get(json_object_get(order, "expiresAt"), "$date"));
+        cr_assert(text && instant_parse(text, &expires_at_ms) == 0, "expiresAt of %s", id);
+        if (json_is_true(json_object_get(order, "open")) && expires_at_ms < now_ms)
+            none = false;
+    }
+    json_decref(orders);
+    return none;
+}
+
+void await_nobody_overdue(int64_t timeout_ms)
+{
+    eventually(nobody_is_overdue, NULL, timeout_ms, "no order is open beyond its deadline");
 }
 
 struct version_wanted {

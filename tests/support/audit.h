@@ -22,6 +22,16 @@ json_t *read_collection(const char *service, const char *collection);
 json_t *read_ledger(void);
 int charges_in(const json_t *ledger, const char *order_id, enum charge_state state);
 
+/* As expect_all_is_well, but what is wrong is returned (NULL: nothing is); `timeout_ms` for the
+ * first of the two auditors to agree. */
+const char *find_disagreement(int64_t timeout_ms);
+
+/* Without the auditor that we ship, which takes its time. */
+const char *find_disagreement_here(int64_t timeout_ms);
+
+/* Wait until no order is open beyond its deadline (P4). */
+void await_nobody_overdue(int64_t timeout_ms);
+
 /* From now on the streams hold repeats, put there on purpose. */
 void audit_allows_repeats(void);
 

@@ -19,6 +19,7 @@
 #define HEADER_BYTES   2048
 #define BODY_BYTES     (2u << 20)
 #define PATHS_IN_SIGHT 8
+#define FIRST_GUEST    0xabc000u
 
 static struct person {
     char name[32];
@@ -92,11 +93,16 @@ void as_guest(int number)
     struct session session = {.signed_in = true, .role = ROLE_USER};
     char *token;
 
-    snprintf(session.user_id, sizeof(session.user_id), "%024x", 0xabc000u + (unsigned)number);
+    snprintf(session.user_id, sizeof(session.user_id), "%024x", FIRST_GUEST + (unsigned)number);
     snprintf(session.email, sizeof(session.email), "guest%d@example.com", number);
     token = session_issue(&config, &session);
     snprintf(current_header, sizeof(current_header), "Authorization: Bearer %s", token);
     free(token);
+}
+
+int guest_number(const char *id)
+{
+    return (int)(strtoul(id, NULL, 16) - FIRST_GUEST);
 }
 
 const char *user_id(const char *name)

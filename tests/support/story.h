@@ -48,8 +48,18 @@ void start_service(const char *name, int instance);
 void stop_service(const char *name, int instance);
 void kill_service(const char *name, int instance);
 
+/* The two halves of start_service, for those who start several at once. */
+void launch_service(const char *name, int instance);
+void await_launched(const char *name, int instance);
+
+/* A service that ended though nobody here ended it ("orders-0"), or NULL. */
+const char *service_that_died(void);
+
 /* Let it stand still (SIGSTOP), and go on. */
 void pause_service(const char *name, int instance, bool paused);
+
+/* Its process; 0 where it does not run. */
+pid_t service_pid(const char *name, int instance);
 
 /* Its own port, for /readyz and /metrics; that of the edge; GET something from any loopback port.
  */
@@ -78,6 +88,9 @@ void as_admin(void);
 /* As somebody whom auth has never met, with a session signed by the system's key: quick to make in
  * numbers. Any thread. */
 void as_guest(int number);
+
+/* Whose user id this is, of guests. */
+int guest_number(const char *id);
 
 /* The id of a person who is signed up. */
 const char *user_id(const char *name);
@@ -124,6 +137,10 @@ void let_go(const char *stream, const char *durable);
 
 /* Wait until all durables have acknowledged all that there is. */
 void await_all_handled(void);
+
+/* The same, but what somebody who died had in hand is given to others after a second, not after
+ * 30. A service that starts or finds the broker again sets its durables right again. */
+void await_all_handled_soon(void);
 
 /* ---- what came of it (audit.c, replay.c) ---- */
 

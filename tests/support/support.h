@@ -47,6 +47,9 @@ void kill_store(enum given_store_kind kind);
 void pause_store(enum given_store_kind kind, bool paused);
 void revive_store(enum given_store_kind kind, bool wiped);
 
+/* Its process; 0 where it does not run. */
+pid_t store_pid(enum given_store_kind kind);
+
 /* A free loopback port. */
 int free_port(void);
 

@@ -18,7 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define READY_MS   30000 /* five sanitized processes and three other tests on two cores */
+#define READY_MS   60000 /* five sanitized processes and three other tests on two cores */
 #define STRIPE_KEY "sk_test_story"
 #define END_MS     30000
 
@@ -60,6 +60,11 @@ static struct instance *find_instance(const char *name, int number)
 int service_port(const char *name, int instance)
 {
     return find_instance(name, instance)->port;
+}
+
+pid_t service_pid(const char *name, int instance)
+{
+    return find_instance(name, instance)->pid;
 }
 
 int system_edge_port(void)
@@ -110,7 +115,7 @@ static void make_environment(void)
     add_environment("ADMIN_PASSWORD=" SYSTEM_ADMIN_PASSWORD);
     add_environment("RATE_LIMITS=%s", chosen.rate_limits ? "on" : "off");
     add_environment("RESOLVE_SECONDS=5"); /* a killed settler is made good within a story */
-    add_environment("HTTP_WORKERS=8");
+    add_environment("HTTP_WORKERS=16");   /* half of them may wait for Stripe */
     add_environment("LISTENER_WORKERS=4");
     add_environment("LOG_LEVEL=info");
 }
@@ -191,10 +196,36 @@ static void await_service(size_t service, int number)
         (struct starting){services[service].name, number, &services[service].instances[number]});
 }
 
-void start_service(const char *name, int instance)
+void launch_service(const char *name, int instance)
 {
     spawn_service(find_service(name), instance);
+}
+
+void await_launched(const char *name, int instance)
+{
     await_service(find_service(name), instance);
+}
+
+void start_service(const char *name, int instance)
+{
+    launch_service(name, instance);
+    await_launched(name, instance);
+}
+
+const char *service_that_died(void)
+{
+    for (size_t i = 0; i < ARRAY_LENGTH(services); i++)
+        for (int k = 0; k < INSTANCES_MAX; k++) {
+            pid_t pid = services[i].instances[k].pid;
+            siginfo_t ended = {0};
+
+            if (pid != 0 && waitid(P_PID, (id_t)pid, &ended, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+                ended.si_pid == pid) {
+                print_file(log_of(services[i].name, k));
+                return at("%s-%d", services[i].name, k);
+            }
+        }
+    return NULL;
 }
 
 void stop_service(const char *name, int instance)
