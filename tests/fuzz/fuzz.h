@@ -11,6 +11,7 @@
 
 #include "common/memory.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
