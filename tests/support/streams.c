@@ -203,13 +203,30 @@ const json_t *hear_event(struct stream *stream, const char *name)
     return stream->data;
 }
 
+static int64_t version_of(const json_t *data)
+{
+    return json_integer_value(json_object_get(data, "version"));
+}
+
+static const json_t *is_version(const json_t *data, int64_t version)
+{
+    cr_assert_eq(version_of(data), version, "version %d, not %d", (int)version_of(data),
+                 (int)version);
+    return data;
+}
+
 const json_t *hear_version(struct stream *stream, const char *name, int64_t version)
 {
-    const json_t *data = hear_event(stream, name);
-    int64_t heard = json_integer_value(json_object_get(data, "version"));
+    return is_version(hear_event(stream, name), version);
+}
 
-    cr_assert_eq(heard, version, "version %d, not %d", (int)heard, (int)version);
-    return data;
+const json_t *hear_up_to(struct stream *stream, const char *name, int64_t version)
+{
+    const json_t *data = hear_event(stream, name);
+
+    while (version_of(data) < version)
+        data = hear_event(stream, name);
+    return is_version(data, version);
 }
 
 const char *last_event_id(const struct stream *stream)

@@ -22,6 +22,10 @@ const json_t *hear_event(struct stream *stream, const char *name);
 /* The same, and its member `version` is this. */
 const json_t *hear_version(struct stream *stream, const char *name, int64_t version);
 
+/* The same, and older versions are passed over: what happened just before a stream began may be on
+ * its way yet, and is then heard again. */
+const json_t *hear_up_to(struct stream *stream, const char *name, int64_t version);
+
 /* The last id that came; lives as long as the stream. */
 const char *last_event_id(const struct stream *stream);
 
