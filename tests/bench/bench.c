@@ -40,6 +40,7 @@ static const struct setting settings[] = {
     {"PAYMENTS_PORT",   SETTING_INT,    "3004",                   offsetof(struct target, bench.payments_port),   1, 65535, "payments"},
     {"EXPIRATION_PORT", SETTING_INT,    "3005",                   offsetof(struct target, bench.expiration_port), 1, 65535, "expiration"},
     {"MONGO_PORT",      SETTING_INT,    "27017",                  offsetof(struct target, bench.mongo_port),      1, 65535, "mongod, for its CPU time"},
+    {"CLIENT_PORT",     SETTING_INT,    "3000",                   offsetof(struct target, bench.client_port),     1, 65535, "the web client"},
     {"NATS_PORT",       SETTING_INT,    "4222",                   offsetof(struct target, bench.nats_port),       1, 65535, "nats-server, likewise"},
     {"REDIS_PORT",      SETTING_INT,    "6379",                   offsetof(struct target, bench.redis_port),      1, 65535, "redis-server, likewise"},
     {"STRIPE_PORT",     SETTING_INT,    "8420",                   offsetof(struct target, bench.stripe_port),     1, 65535, "localstripe, likewise"},

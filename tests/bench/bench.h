@@ -16,7 +16,7 @@
 struct bench {
     const char *mongo_uri, *nats_url, *redis_url, *jwt_key, *password, *email;
     int64_t auth_port, tickets_port, orders_port, payments_port, expiration_port;
-    int64_t mongo_port, nats_port, redis_port, stripe_port;
+    int64_t mongo_port, nats_port, redis_port, stripe_port, client_port;
     struct session_config session;
     struct store *tickets, *orders, *scratch;
     char ticket_id[ID_BYTES]; /* one that is read again and again */

@@ -149,6 +149,8 @@ struct load_result load_run(const struct load *load)
 
     collect(runners, load->threads, &result);
     result.per_second = (double)result.done * 1e6 / (double)(instant_monotonic_us() - before_us);
+    if (load->rest != NULL)
+        load->rest(load->plan);
     cpu_of_each(load, after_ms);
     for (int i = 0; i < LOAD_PIDS_MAX && result.done > 0; i++)
         result.cpu_us[i] = (after_ms[i] - before_ms[i]) * 1000 / (double)result.done;

@@ -7,7 +7,8 @@
  * Each of `threads` threads does one operation after the other until the time is up. The latency of
  * each is kept, so that percentiles are exact; a failed operation counts as a failure and not as
  * work. CPU time is read from /proc for the processes named, before and after; the first of them is
- * the one measured, and its memory is read while all threads are at work.
+ * the one measured, and its memory is read while all threads are at work. What the operations set
+ * off and is done after them counts too, where `rest` waits for it.
  */
 
 #include <stdbool.h>
@@ -16,7 +17,7 @@
 #include <sys/types.h>
 
 #define LOAD_THREADS_MAX 128
-#define LOAD_PIDS_MAX    12
+#define LOAD_PIDS_MAX    16
 
 /* One thread's own state; made on its thread. */
 struct load_worker {
@@ -32,7 +33,8 @@ struct load {
     bool (*begin)(struct load_worker *worker); /* false: this thread cannot work */
     bool (*work)(struct load_worker *worker);  /* one operation */
     void (*end)(struct load_worker *worker);
-    pid_t pids[LOAD_PIDS_MAX]; /* whose CPU time counts; 0: nobody; -1: the bench itself */
+    void (*rest)(const void *plan); /* NULL, or wait for what was set off */
+    pid_t pids[LOAD_PIDS_MAX];      /* whose CPU time counts; 0: nobody; -1: the bench itself */
 };
 
 struct load_result {

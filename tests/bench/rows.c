@@ -94,6 +94,19 @@ static bool work_list(struct load_worker *worker)
     return get_ok(worker->state, "/api/tickets?limit=20");
 }
 
+/* A page as a visitor's browser gets it first, from the web client's own port. */
+static bool begin_client(struct load_worker *worker)
+{
+    return client_begin(worker, bench_of(worker)->client_port);
+}
+
+static bool work_home(struct load_worker *worker)
+{
+    struct client *client = worker->state;
+
+    return wire_ask(client->wire, "GET", "/", "", NULL) && client->wire->status == 200;
+}
+
 static bool work_sign_in(struct load_worker *worker)
 {
     struct client *client = worker->state;
@@ -205,6 +218,10 @@ const struct row bench_rows[] = {
      .begin = begin_tickets, .work = work_list, .end = client_end,
      .limit_begin = raw_begin, .limit_work = raw_list, .limit_end = raw_end,
      .port_offset = offsetof(struct bench, tickets_port), .aim = 0.8},
+    {.name = "home page, drawn", .limit_name = "nginx return", .threads = 4,
+     .begin = begin_client, .work = work_home, .end = client_end,
+     .limit_begin = return_begin, .limit_work = return_work, .limit_end = return_end,
+     .port_offset = offsetof(struct bench, client_port), .limit_is_nginx = true, .by_cpu = true},
     {.name = "sign-in", .limit_name = "bare argon2id", .threads = 2,
      .begin = begin_auth, .work = work_sign_in, .end = client_end,
      .limit_work = raw_hash,
@@ -217,7 +234,7 @@ const struct row bench_rows[] = {
      .begin = begin_orders, .work = work_create_order, .end = client_end,
      .limit_begin = raw_begin, .limit_work = raw_insert, .limit_end = raw_end,
      .port_offset = offsetof(struct bench, orders_port), .aim = 0.7},
-    {.name = "whole purchase", .limit_name = "bare insert", .threads = 32, .supply = 500, .aim_per_second = 150,
+    {.name = "whole purchase", .limit_name = "bare insert", .threads = 16, .supply = 500, .aim_per_second = 150,
      .begin = begin_orders, .work = work_purchase, .end = client_end,
      .limit_begin = raw_begin, .limit_work = raw_insert, .limit_end = raw_end,
      .port_offset = offsetof(struct bench, orders_port)},

@@ -22,7 +22,7 @@
 #define QUIET_AT_MOST_MS 60000
 #define CONNECTIONS      64
 
-/* Who works on a purchase. */
+/* Who may have work from an operation. */
 static const struct {
     const char *name;
     size_t port_offset;
@@ -36,6 +36,7 @@ static const struct {
     {"orders", offsetof(struct bench, orders_port)},
     {"payments", offsetof(struct bench, payments_port)},
     {"expiration", offsetof(struct bench, expiration_port)},
+    {"client", offsetof(struct bench, client_port)},
 };
 
 _Static_assert(ARRAY_LENGTH(processes) + 2 <= LOAD_PIDS_MAX, "and the row's own, and the bench");
@@ -162,6 +163,11 @@ static void print_cpu(const struct row *row, const struct measured *ours, int64_
     fflush(stdout);
 }
 
+static void rest(const void *plan)
+{
+    table_wait_quiet(*(struct bench *const *)plan);
+}
+
 static void name_pids(const struct bench *bench, struct load *load)
 {
     for (size_t i = 0; i < ARRAY_LENGTH(processes); i++)
@@ -181,6 +187,7 @@ static void run_row(struct bench *bench, const struct row *row, const struct opt
                             .begin = row->begin,
                             .work = row->work,
                             .end = row->end,
+                            .rest = rest,
                             .pids = {listener_of(port_of(bench, row->port_offset))}};
         struct load bare = {.threads = row->threads,
                             .duration_ms = options->seconds * 1000,
@@ -197,13 +204,11 @@ static void run_row(struct bench *bench, const struct row *row, const struct opt
         table_wait_quiet(bench);
         result = load_run(&load);
         note(&ours, round, &result);
-        table_wait_quiet(bench);
         result = load_run(&bare);
         note(&limit, round, &result);
     }
     print_row(row, &ours, &limit, options->rounds);
-    if (row->supply > 0)
-        print_cpu(row, &ours, options->rounds);
+    print_cpu(row, &ours, options->rounds);
 }
 
 void table_print(struct bench *bench, const struct options *options, pid_t nginx)

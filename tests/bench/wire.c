@@ -1,6 +1,7 @@
 /*
- * Wire: see wire.h. A reply is read until its Content-Length is complete; a connection that the
- * server has closed is opened again once, but where each request may be sent once only.
+ * Wire: see wire.h. A reply is read until its Content-Length, or its last chunk, is there; a
+ * connection that the server has closed is opened again once, but where each request may be sent
+ * once only.
  */
 
 #include "tests/bench/wire.h"
@@ -53,16 +54,24 @@ static bool wire_connect(struct wire *wire)
     return false;
 }
 
-/* Where the body begins once the head is there, and how long it is. */
-static bool head_is_whole(struct wire *wire, size_t *ret_length)
+/* What a reply still lacks is told by its head. */
+struct expected {
+    size_t length;
+    bool chunked;
+};
+
+/* Where the body begins once the head is there, and how it ends. */
+static bool head_is_whole(struct wire *wire, struct expected *ret_body)
 {
     char *end = strstr(wire->buffer, "\r\n\r\n");
     char *length = strcasestr(wire->buffer, "\r\nContent-Length:");
+    char *chunked = strcasestr(wire->buffer, "\r\nTransfer-Encoding: chunked\r\n");
 
     if (end == NULL)
         return false;
     wire->body = end + 4;
-    *ret_length = length != NULL && length < end ? strtoul(length + 17, NULL, 10) : 0;
+    ret_body->length = length != NULL && length < end ? strtoul(length + 17, NULL, 10) : 0;
+    ret_body->chunked = chunked != NULL && chunked < end;
     return true;
 }
 
@@ -74,9 +83,20 @@ static bool says_close(const struct wire *wire)
     return close != NULL && close < wire->body;
 }
 
+static bool body_is_whole(const struct wire *wire, size_t have, struct expected body)
+{
+    static const char last_chunk[] = "\r\n0\r\n\r\n";
+    size_t end = sizeof(last_chunk) - 1;
+
+    if (body.chunked)
+        return have >= end && memcmp(wire->buffer + have - end, last_chunk, end) == 0;
+    return have >= (size_t)(wire->body - wire->buffer) + body.length;
+}
+
 static bool read_reply(struct wire *wire)
 {
-    size_t have = 0, length = 0;
+    struct expected body = {0};
+    size_t have = 0;
 
     wire->body = NULL;
     for (;;) {
@@ -86,8 +106,7 @@ static bool read_reply(struct wire *wire)
             return false;
         have += (size_t)n;
         wire->buffer[have] = '\0';
-        if ((wire->body != NULL || head_is_whole(wire, &length)) &&
-            have >= (size_t)(wire->body - wire->buffer) + length)
+        if ((wire->body != NULL || head_is_whole(wire, &body)) && body_is_whole(wire, have, body))
             break;
     }
     wire->status = (int)strtol(wire->buffer + 9, NULL, 10);

@@ -3,7 +3,8 @@
 
 /*
  * Wire: the cheapest HTTP/1.1 client that will do, so that the client's own CPU does not drown what
- * is measured: one kept connection on loopback, one request at a time, replies with Content-Length.
+ * is measured: one kept connection on loopback, one request at a time, replies with Content-Length
+ * or in chunks, which are only looked at for their end.
  */
 
 #include <stdbool.h>
