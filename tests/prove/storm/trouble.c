@@ -56,19 +56,45 @@ static void expect_a_sale(struct storm *storm)
     cr_assert(sold, "nothing can be bought");
 }
 
-/* Start all in an order that the dice say; how long after the last store it was all ready. */
-static int64_t start_all(struct storm *storm, unsigned *dice)
-{
-    int order[STRIKE_PARTS], left = STORES;
-    int64_t stores_ms = 0;
-    char text[128] = "";
+/* All 40,320 orders of eight would take days. What goes wrong goes wrong between two or three of
+ * them, so the orders of any three are counted (a covering array of strength 3). */
+#define TRIPLES (STRIKE_PARTS * (STRIKE_PARTS - 1) * (STRIKE_PARTS - 2))
 
+struct orders_tried {
+    bool seen[STRIKE_PARTS][STRIKE_PARTS][STRIKE_PARTS];
+    int triples, starts;
+};
+
+static void note_order(struct orders_tried *tried, const int order[STRIKE_PARTS])
+{
+    tried->starts++;
+    for (int i = 0; i < STRIKE_PARTS; i++)
+        for (int j = i + 1; j < STRIKE_PARTS; j++)
+            for (int k = j + 1; k < STRIKE_PARTS; k++) {
+                bool *seen = &tried->seen[order[i]][order[j]][order[k]];
+
+                tried->triples += !*seen;
+                *seen = true;
+            }
+}
+
+static void roll_order(unsigned *dice, int ret_order[STRIKE_PARTS])
+{
     for (int i = 0; i < STRIKE_PARTS; i++) {
         int other = rand_r(dice) % (i + 1);
 
-        order[i] = order[other];
-        order[other] = i;
+        ret_order[i] = ret_order[other];
+        ret_order[other] = i;
     }
+}
+
+/* Start all in this order; how long after the last store it was all ready. */
+static int64_t start_all(struct storm *storm, const int order[STRIKE_PARTS], unsigned *dice)
+{
+    int left = STORES;
+    int64_t stores_ms = 0;
+    char text[128] = "";
+
     for (int i = 0; i < STRIKE_PARTS; i++)
         snprintf(text + strlen(text), sizeof(text) - strlen(text), " %s",
                  strike_part_name(order[i]));
@@ -93,28 +119,30 @@ static int64_t start_all(struct storm *storm, unsigned *dice)
 int start_in_any_order(struct storm *storm)
 {
     int64_t latest_ms = 0;
+    struct orders_tried tried = {.starts = 0};
     unsigned dice = storm->seed;
     struct verdict verdict;
-    int orders = 0;
     bool kept;
 
     given_system(&(struct system_options){.own_mongo = true});
     storm->begun_ms = instant_monotonic();
     screen_begin(storm);
-    while (orders == 0 || instant_monotonic() < storm->begun_ms + storm->seconds * 1000) {
+    while (tried.starts == 0 || instant_monotonic() < storm->begun_ms + storm->seconds * 1000) {
+        int order[STRIKE_PARTS];
         int64_t ready_ms;
 
         end_all();
-        ready_ms = start_all(storm, &dice);
+        roll_order(&dice, order);
+        note_order(&tried, order);
+        ready_ms = start_all(storm, order, &dice);
         latest_ms = ready_ms > latest_ms ? ready_ms : latest_ms;
-        orders++;
         expect_a_sale(storm);
     }
     verdict_find(storm, &verdict);
     kept = latest_ms <= READY_MS && verdict.held;
     promise(storm, "P10", kept, "ready <= 5 s after the last store, all orders tried",
-            "%.2f s at worst, %d orders of services and stores, a sale after each",
-            (double)latest_ms / 1000, orders);
+            "%.2f s at worst in %d starts: %d of the %d orders of any three, a sale after each",
+            (double)latest_ms / 1000, tried.starts, tried.triples, TRIPLES);
     return kept ? 0 : 1;
 }
 
