@@ -258,13 +258,10 @@ static bool seize(struct tracer *tracer, pid_t pid)
     for (size_t i = 0; i < count; i++)
         ptrace(PTRACE_INTERRUPT, threads[i], NULL, NULL);
     for (size_t i = 0; i < count; i++) {
-        int status, interrupted = 0;
+        int status; /* of its first stop, whichever that is: one may take the other's place */
 
-        while (!interrupted && waitpid(threads[i], &status, __WALL) == threads[i] &&
-               WIFSTOPPED(status)) {
-            interrupted = status >> 16 == PTRACE_EVENT_STOP;
+        if (waitpid(threads[i], &status, __WALL) == threads[i] && WIFSTOPPED(status))
             go_on(tracer, threads[i], status);
-        }
     }
     return count > 0;
 }
