@@ -102,7 +102,7 @@ include tests/prove/sweep/sweep.mk
 .PHONY: test run-suites
 test:  ## build and run all tests under ASan and UBSan (SUITE=orders FILTER='order/*')
 	@+$(MAKE) --no-print-directory FLAVOUR=asan run-suites
-run-suites: services ticketctl suites $(if $(filter client,$(SUITE)),client) \
+run-suites: services ticketctl suites $(if $(filter client scripts,$(SUITE)),client) \
             $(if $(filter client bad-input scripts,$(SUITE)),$(B)/bin/test-stack) \
             $(if $(filter scripts,$(SUITE)),simulator fuzzers $(B)/bin/sweep)
 	$(Q)FLAVOUR=$(FLAVOUR) tests/run $(if $(FILTER),--filter '$(FILTER)') $(TEST_OPTIONS) \
@@ -117,13 +117,15 @@ test-tsan:  ## the stories with all services under ThreadSanitizer (FILTER='purc
 	    build/asan/suites/stories
 
 # The local stack: scripts in infra/local/, each of which says at its top what it does.
-.PHONY: setup setup-test up down status logs scale demo reset
+.PHONY: setup setup-test up dev down status logs scale demo reset
 setup:  ## bring what building and running need: Debian packages, tools in .local/
 	@infra/local/setup
 setup-test:  ## the same, with what tests and checks need
 	@infra/local/setup test
-up:  ## build and start everything, in the background; prints where (RATE_LIMITS=off, EDGE_PORT=…)
+up:  ## build and start everything, in the background; prints where (RATE_LIMITS=off, EDGE_PORT=…, MONITORING=1)
 	@infra/local/up
+dev:  ## the same, and what is saved is built and started anew, within seconds
+	@infra/local/dev
 down:  ## stop everything; data stay
 	@infra/local/down
 status:  ## what runs, where, and whether it is ready
@@ -141,6 +143,10 @@ reset:  ## stop everything and empty its data
 chaos:  ## watch a storm of buyers while everything dies, and the auditor's verdict (SEED=4711)
 	@infra/local/chaos '$(SEED)' '$(SECONDS)'
 
+.PHONY: cluster
+cluster:  ## three of everything in processes, of which each node dies in turn: what stalls, what is lost
+	@infra/local/cluster '$(SEED)'
+
 # The bench measures the running stack; it is no test (BENCH_ROUNDS, BENCH_SECONDS).
 $(B)/bin/bench: $(patsubst %.c,$(B)/%.o,$(wildcard tests/bench/*.c)) $(B)/libcommon.a
 	@mkdir -p $(@D)
@@ -151,17 +157,28 @@ bench: $(B)/bin/bench  ## measure the running stack beside its limits (RATE_LIMI
 	@infra/local/bench
 
 # Checks: all that needs no stores. CHECKS names them; each is a script that can be run alone.
-CHECKS := format layers banned scripts docs manifests client mutants tidy
-.PHONY: check $(CHECKS:%=check-%) check-debian13
-check: $(CHECKS:%=check-%)  ## format, layers, banned functions, scripts, documents, manifests, client, clang-tidy
+CHECKS := format layers banned scripts docs manifests alerts client mutants tidy
+.PHONY: check $(CHECKS:%=check-%) check-debian13 check-apiserver
+check: $(CHECKS:%=check-%)  ## format, layers, banned functions, scripts, documents, manifests, alerts, client, clang-tidy
 check-docs check-manifests: services ticketctl # which say what they are
 $(CHECKS:%=check-%):
 	@FLAVOUR=$(FLAVOUR) infra/local/$@
 .PHONY: print-CFLAGS
 print-CFLAGS: # for check-tidy
 	@echo '$(CFLAGS)'
+check-apiserver:  ## would a cluster take the manifests? a real API server says (minutes, the first time)
+	@infra/local/check-apiserver
 check-debian13:  ## build and run the unit tests in a Debian 13 root (needs root)
 	@infra/local/check-debian13
+
+# Images: of the services, ops, the edge, the client, the local Stripe (infra/image/README.md).
+.PHONY: images check-images
+images:  ## build the images, with their sizes and SBOMs (BASES=debian: on bases made here; as root)
+	@infra/local/setup images
+	@infra/image/build
+check-images:  ## run compose.yaml on them and buy a ticket (BASES=debian: with stand-in stores; as root)
+	@infra/local/setup images
+	@infra/image/try
 
 .PHONY: new-service
 new-service:  ## begin a service that builds and passes all checks (NAME=refunds)

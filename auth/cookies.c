@@ -29,12 +29,15 @@ void cookies_set_refresh(const struct app *app, struct http_reply *reply, const 
     set_refresh(app, reply, token, REFRESH_LIFE_S);
 }
 
-void cookies_expire(const struct app *app, struct http_reply *reply)
+void cookies_expire(const struct app *app, struct http_reply *reply, const char *id)
 {
     cleanup(freep) char *session = session_cookie(&app->core.session, /* token= */ NULL);
+    cleanup(freep) char *ended = session_end_cookie(&app->core.session, id);
 
     reply_header(reply, "Set-Cookie", session);
     set_refresh(app, reply, "", 0);
+    if (id[0] != '\0')
+        reply_header(reply, "Set-Cookie", ended);
 }
 
 char *cookies_find_refresh(const struct http_request *request)

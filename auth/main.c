@@ -42,7 +42,7 @@ static const struct store_index indexes[] = {
 };
 
 static const struct service_aggregate aggregates[] = {
-    {USERS, event_of_user},
+    {USERS, event_of_user, user_from_event},
 };
 /* clang-format on */
 

@@ -67,12 +67,10 @@ static int insert(struct store *store, const char *family, const char *user_id,
     return 0;
 }
 
-int refresh_begin(struct store *store, const char *user_id, char ret_token[REFRESH_TOKEN_BYTES])
+int refresh_begin(struct store *store, const char *user_id, struct refresh_grant *ret_grant)
 {
-    char family[ID_BYTES];
-
-    store_new_id(family);
-    return insert(store, family, user_id, ret_token);
+    store_new_id(ret_grant->family);
+    return insert(store, ret_grant->family, user_id, ret_grant->token);
 }
 
 static int find(struct store *store, const char *hash, struct refresh *ret_refresh)
@@ -132,13 +130,13 @@ static int remove_token(struct store *store, const char *token)
     return store_remove(store, REFRESH_TOKENS, filter, NULL);
 }
 
-int refresh_use(struct store *store, const struct refresh *refresh,
-                char ret_token[REFRESH_TOKEN_BYTES])
+int refresh_use(struct store *store, const struct refresh *refresh, struct refresh_grant *ret_grant)
 {
     struct refresh now_stored = *refresh;
     const int64_t now_ms = instant_now();
     int r;
 
+    text_copy(ret_grant->family, sizeof(ret_grant->family), refresh->family);
     if (refresh_standing(refresh, now_ms) == REFRESH_GOOD) {
         char next[REFRESH_TOKEN_BYTES];
 
@@ -147,7 +145,7 @@ int refresh_use(struct store *store, const struct refresh *refresh,
             return r;
         r = spend(store, refresh->hash, now_ms);
         if (r == 0) {
-            memcpy(ret_token, next, sizeof(next));
+            memcpy(ret_grant->token, next, sizeof(next));
             return 0;
         }
         if (r != STALE)
@@ -160,7 +158,7 @@ int refresh_use(struct store *store, const struct refresh *refresh,
     }
 
     switch (refresh_standing(&now_stored, now_ms)) {
-    case REFRESH_GRACE: ret_token[0] = '\0'; return 0;
+    case REFRESH_GRACE: ret_grant->token[0] = '\0'; return 0;
     case REFRESH_STOLEN:
         r = refresh_revoke(store, refresh->family);
         return r != 0 ? r : UNAUTHENTICATED;

@@ -30,17 +30,23 @@ enum refresh_standing {
 };
 enum refresh_standing refresh_standing(const struct refresh *refresh, int64_t now_ms); /* pure */
 
+/* What a client is given. */
+struct refresh_grant {
+    char family[ID_BYTES]; /* also its session's id */
+    char token[REFRESH_TOKEN_BYTES];
+};
+
 /* Make a user's first token of a new family. */
 must_check int refresh_begin(struct store *store, const char *user_id,
-                             char ret_token[REFRESH_TOKEN_BYTES]);
+                             struct refresh_grant *ret_grant);
 
 /* Find by the token's text as it came (anything, or NULL). 0 or UNAUTHENTICATED. */
 must_check int refresh_find(struct store *store, const char *token, struct refresh *ret_refresh);
 
-/* Use it. 0: ret_token is the next one, or "" in the time of grace. UNAUTHENTICATED: expired, or
- * stolen: then its whole family is revoked. */
+/* Use it. 0: the grant's token is the next one, or "" in the time of grace. UNAUTHENTICATED:
+ * expired, or stolen: then its whole family is revoked. */
 must_check int refresh_use(struct store *store, const struct refresh *refresh,
-                           char ret_token[REFRESH_TOKEN_BYTES]);
+                           struct refresh_grant *ret_grant);
 
 /* Revoke every token of `family`, or of a user. */
 must_check int refresh_revoke(struct store *store, const char *family);

@@ -2,8 +2,8 @@
  * What auth answers: accounts and sessions.
  *
  * A session is two cookies: a short-lived token that every service can check by itself, and a
- * refresh token that only these routes see and that is looked up here each time. So a ban or a
- * sign-out ends a session for good within the token's life, and sooner where bans are heard.
+ * refresh token that only these routes see and that is looked up here each time. A sign-out ends
+ * both in its browser, whatever renewal crosses with it (docs/adr/0014); a ban, everywhere.
  *
  * Unknown address and wrong password are one answer, in text and in time. Tries are counted before
  * the password is looked at (throttle.c).
@@ -18,26 +18,27 @@
 
 #include <stdlib.h>
 
-/* Open a session for `user`. `refresh` is the token for the cookie, "" for none. */
+/* Open a session for `user`, or go on with it; a grant may be without a token. */
 static void set_cookies(struct app *app, struct http_reply *reply, const struct user *user,
-                        const char *refresh)
+                        const struct refresh_grant *grant)
 {
     struct session session = {.signed_in = true, .role = user->role};
 
+    text_copy(session.id, sizeof(session.id), grant->family);
     text_copy(session.user_id, sizeof(session.user_id), user->id);
     text_copy(session.email, sizeof(session.email), user->email);
     cookies_set_session(app, reply, &session);
-    if (refresh[0])
-        cookies_set_refresh(app, reply, refresh);
+    if (grant->token[0])
+        cookies_set_refresh(app, reply, grant->token);
 }
 
-/* Answer with `user` signed in; `refresh` as above. */
+/* Answer with `user` signed in; `grant` as above. */
 static int reply_signed_in(struct app *app, struct http_reply *reply, int status,
-                           const struct user *user, const char *refresh)
+                           const struct user *user, const struct refresh_grant *grant)
 {
     struct writer *out = reply_body(reply, status);
 
-    set_cookies(app, reply, user, refresh);
+    set_cookies(app, reply, user, grant);
     if (status == 201)
         reply_etag(reply, user->version);
 
@@ -64,7 +65,8 @@ static int route_sign_up(struct app *app, const struct http_request *request,
                                            .too_long = rule_text,
                                            .keep_blanks = true};
     struct user user = {.role = ROLE_USER}, other;
-    char password[PASSWORD_BYTES], refresh[REFRESH_TOKEN_BYTES];
+    char password[PASSWORD_BYTES];
+    struct refresh_grant grant;
     struct event event;
     int r;
 
@@ -84,14 +86,14 @@ static int route_sign_up(struct app *app, const struct http_request *request,
     /* The token first: were it to fail after the account was made, trying again would only hear
      * that the email is in use. One left behind belongs to nobody and goes by itself. */
     store_new_id(user.id);
-    r = refresh_begin(app->core.store, user.id, refresh);
+    r = refresh_begin(app->core.store, user.id, &grant);
     if (r != 0)
         return r;
     event_user_created(&user, &event);
     r = user_insert(app->core.outbox, &user, &event);
     if (r != 0)
         return r == CONFLICT ? refuse_email_in_use(reply) : r;
-    return reply_signed_in(app, reply, 201, &user, refresh);
+    return reply_signed_in(app, reply, 201, &user, &grant);
 }
 
 /* DONE: it is this user's password. UNAUTHENTICATED: no such user, or another password. */
@@ -139,7 +141,8 @@ static int route_sign_in(struct app *app, const struct http_request *request,
                                            .too_short = "You must supply a password",
                                            .too_long = "Invalid credentials",
                                            .keep_blanks = true};
-    char email[EMAIL_BYTES], password[PASSWORD_BYTES], refresh[REFRESH_TOKEN_BYTES];
+    char email[EMAIL_BYTES], password[PASSWORD_BYTES];
+    struct refresh_grant grant;
     struct user user;
     int r;
 
@@ -156,28 +159,31 @@ static int route_sign_in(struct app *app, const struct http_request *request,
     if (user.banned) /* said only to who knows the password */
         return reply_error(reply, UNAUTHENTICATED, NULL, "Account is banned");
 
-    r = refresh_begin(app->core.store, user.id, refresh);
+    r = refresh_begin(app->core.store, user.id, &grant);
     if (r != 0)
         return r;
-    return reply_signed_in(app, reply, 200, &user, refresh);
+    return reply_signed_in(app, reply, 200, &user, &grant);
 }
 
 static int route_sign_out(struct app *app, const struct http_request *request,
                           struct http_reply *reply)
 {
     cleanup(freep) char *token = cookies_find_refresh(request);
+    const char *id = request->session.id;
     struct refresh refresh;
     struct writer *out;
     int r;
 
     r = refresh_find(app->core.store, token, &refresh);
-    if (r == 0)
-        r = refresh_revoke(app->core.store, refresh.family);
+    if (r == 0) {
+        id = refresh.family; /* also where the session is over, and being renewed this moment */
+        r = refresh_revoke(app->core.store, id);
+    }
     if (r < 0)
         return r;
 
     out = reply_body(reply, 200);
-    cookies_expire(app, reply);
+    cookies_expire(app, reply, id);
     write_object_begin(out, NULL);
     write_object_end(out);
     return 0;
@@ -220,10 +226,10 @@ static int route_current_user(struct app *app, const struct http_request *reques
     return 0;
 }
 
-/* Use the refresh token that came. 0: it is *ret_user's, and ret_next is for the cookie as in
- * refresh_use; UNAUTHENTICATED: none came, it is good for nothing, or its user is banned. */
+/* Use the refresh token that came. 0: it is *ret_user's, and *ret_grant as of refresh_use;
+ * UNAUTHENTICATED: none came, it is good for nothing, or its user is banned. */
 static int renew(struct app *app, const struct http_request *request, struct user *ret_user,
-                 char ret_next[REFRESH_TOKEN_BYTES])
+                 struct refresh_grant *ret_grant)
 {
     cleanup(freep) char *token = cookies_find_refresh(request);
     struct refresh refresh;
@@ -237,20 +243,20 @@ static int renew(struct app *app, const struct http_request *request, struct use
         return r == NOT_FOUND ? UNAUTHENTICATED : r;
     if (ret_user->banned)
         return UNAUTHENTICATED;
-    return refresh_use(app->core.store, &refresh, ret_next);
+    return refresh_use(app->core.store, &refresh, ret_grant);
 }
 
 static int route_refresh(struct app *app, const struct http_request *request,
                          struct http_reply *reply)
 {
-    char next[REFRESH_TOKEN_BYTES];
+    struct refresh_grant grant;
     struct user user;
     int r;
 
-    r = renew(app, request, &user, next);
+    r = renew(app, request, &user, &grant);
     if (r != 0)
         return r;
-    return reply_signed_in(app, reply, 200, &user, next);
+    return reply_signed_in(app, reply, 200, &user, &grant);
 }
 
 /* For a page that finds its session expired and may have a refresh token, which only these routes
@@ -260,14 +266,14 @@ static int route_refresh(struct app *app, const struct http_request *request,
 static int route_resume(struct app *app, const struct http_request *request,
                         struct http_reply *reply)
 {
-    char next[REFRESH_TOKEN_BYTES];
+    struct refresh_grant grant;
     struct user user;
     int r = UNAUTHENTICATED;
 
     if (!request->head)
-        r = renew(app, request, &user, next);
+        r = renew(app, request, &user, &grant);
     if (r == 0)
-        set_cookies(app, reply, &user, next);
+        set_cookies(app, reply, &user, &grant);
     else if (r != UNAUTHENTICATED)
         return r;
     reply_header(reply, "Location", redirect_path(http_query(request, "next")));

@@ -8,6 +8,8 @@
  */
 #include "auth/user.h"
 
+#include "common/recovered.h"
+
 #include <string.h>
 
 void user_email_key(const char *email, char ret_key[EMAIL_BYTES])
@@ -93,6 +95,19 @@ int user_find_by_email(struct store *store, const char *email, struct user *ret_
     user_email_key(email, key);
     BSON_APPEND_UTF8(filter, "emailKey", key);
     return find(store, filter, ret_user);
+}
+
+void user_from_event(const struct event *event, struct recovered *ret_fields)
+{
+    char key[EMAIL_BYTES];
+
+    user_email_key(event->user.email, key);
+    BSON_APPEND_UTF8(&ret_fields->set, "email", event->user.email);
+    BSON_APPEND_UTF8(&ret_fields->set, "emailKey", key);
+    BSON_APPEND_BOOL(&ret_fields->set, "banned", event->type == EVENT_USER_BANNED);
+    BSON_APPEND_UTF8(&ret_fields->set, "reason", event->user.reason);
+    BSON_APPEND_UTF8(&ret_fields->insert, "role", user_role_name(ROLE_USER));
+    BSON_APPEND_UTF8(&ret_fields->insert, "passwordHash", ""); /* that of no password */
 }
 
 int user_insert(struct outbox *outbox, const struct user *user, const struct event *event)

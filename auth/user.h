@@ -46,6 +46,11 @@ must_check int user_from_bson(const bson_t *document, struct user *ret_user);
 must_check int user_find(struct store *store, const char *id, struct user *ret_user);
 must_check int user_find_by_email(struct store *store, const char *email, struct user *ret_user);
 
+/* What an event says of a user's document: neither role nor password, as it says nothing of them.
+ */
+struct recovered;
+void user_from_event(const struct event *event, struct recovered *ret_fields);
+
 /* Insert a new user with its event. CONFLICT: the email is in use. */
 must_check int user_insert(struct outbox *outbox, const struct user *user,
                            const struct event *event);

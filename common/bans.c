@@ -58,6 +58,14 @@ static bool is_young(const struct bans *bans, const struct ban *ban, int64_t now
     return bans->token_ms == 0 || now_ms - ban->at_ms < bans->token_ms + MARGIN_MS;
 }
 
+/* Is this a user who is banned? One whose ban is old has no token from before it, and the end of
+ * that ban may have been missed: this process may have been cut off for longer than it reads back.
+ */
+static bool matters(const struct bans *bans, const struct ban *ban)
+{
+    return ban->banned && is_young(bans, ban, instant_now());
+}
+
 /* Make room for one more: drop what is too old, then double if still more than half full. */
 static void make_room(struct bans *bans)
 {
@@ -109,9 +117,24 @@ bool bans_is_banned(const struct bans *bans, const char *user_id)
     if (atomic_load(&bans->count) == 0)
         return false;
     pthread_rwlock_rdlock(lock);
-    banned = place_of(bans->places, bans->place_count, user_id)->banned;
+    banned = matters(bans, place_of(bans->places, bans->place_count, user_id));
     pthread_rwlock_unlock(lock);
     return banned;
+}
+
+size_t bans_list(const struct bans *bans, size_t *place, size_t most, char (*ret_ids)[ID_BYTES])
+{
+    pthread_rwlock_t *lock = (pthread_rwlock_t *)&bans->lock;
+    size_t count = 0;
+
+    if (atomic_load(&bans->count) == 0)
+        return 0;
+    pthread_rwlock_rdlock(lock);
+    for (; *place < bans->place_count && count < most; ++*place)
+        if (matters(bans, &bans->places[*place]))
+            memcpy(ret_ids[count++], bans->places[*place].user_id, ID_BYTES);
+    pthread_rwlock_unlock(lock);
+    return count;
 }
 
 static void heard(void *context, const struct event *event)

@@ -21,11 +21,16 @@ extern const enum event_type bans_watched[BANS_WATCHED_COUNT];
 /* Watch and read the stream. `token_seconds`: how long a token lives; 0: for ever. *ret_bans is set
  * on failure too, because the bus may call back until bus_free: free it after that. */
 must_check int bans_open(struct bus *bus, int64_t token_seconds, struct bans **ret_bans);
-/* Read the stream again; after bans_open could not (-EAGAIN). */
+/* Read the stream again: after bans_open could not (-EAGAIN), and for whoever must know what was
+ * said so far, though this process may have heard less. */
 must_check int bans_read(struct bans *bans);
 struct bans *bans_free(struct bans *bans); /* after the bus stopped calling: after bus_free */
 
 bool bans_is_banned(const struct bans *bans, const char *user_id);
+
+/* Who is banned, `most` at a time: *place begins as 0 and goes on with each call, until it gives 0.
+ * Who is banned meanwhile may be left out, or come twice. */
+size_t bans_list(const struct bans *bans, size_t *place, size_t most, char (*ret_ids)[ID_BYTES]);
 
 /* Enter a ban or its end at once, in the process that made it. */
 void bans_apply(struct bans *bans, const struct event *event);

@@ -2,14 +2,15 @@
  * The connection to NATS: opened once, kept by nats.c for ever, watched by one thread of ours.
  *
  * nats.c reconnects by itself and takes subscriptions along. What it does not do is the keeper's
- * work: publishes whose acknowledgement is overdue are reported as failed, and streams and
- * consumers that have vanished (a broker that came back without its disk, an operator's mistake)
- * are made again, at once after a reconnect and every 5 s.
+ * work: publishes whose acknowledgement is overdue are reported as failed, what is in hand is held
+ * (bus_hold.c), and streams and consumers that have vanished (a broker that came back without its
+ * disk, an operator's mistake) are made again, at once after a reconnect and every 5 s.
  *
  * Settings that matter: reconnect for ever; write at once (SendAsap: else each small write waits
- * 1 ms for the flusher); a write deadline, because a broker that stands still would otherwise
- * block a publisher inside nats.c's lock; pings every 5 s, so that a dead link is seen in 15 s; no
- * buffer while disconnected, because what waits there is neither sent nor failed.
+ * 1 ms for the flusher); a write deadline, because a broker that stands still would otherwise block
+ * a publisher inside nats.c's lock; pings every 1.5 s, so that such a broker, or one to which the
+ * network is gone, is left for the next within 6 s; no buffer while disconnected, because what
+ * waits there is neither sent nor failed.
  *
  * nats.c never tells when the thread of a subscription is through but by its completion callback.
  * bus_free counts those, so that no callback finds the bus gone.
@@ -183,6 +184,7 @@ static void *keeper_main(void *context)
         bus->reconnected = false;
         pthread_mutex_unlock(&bus->lock);
         bus_publish_fail(bus, /* all= */ false);
+        bus_hold_on(bus);
         if (prepared && (reconnected || instant_monotonic() >= look_at_ms)) {
             settled = keeper_look(bus) >= 0;
             look_at_ms = instant_monotonic() + (settled ? KEEPER_LOOK_MS : 0);
@@ -227,7 +229,7 @@ static natsStatus set_options(natsOptions *options, const struct bus_config *con
     SET(natsOptions_SetReconnectWait(options, 100));
     SET(natsOptions_SetReconnectJitter(options, 50, 50));
     SET(natsOptions_SetReconnectBufSize(options, 1));
-    SET(natsOptions_SetPingInterval(options, 5000));
+    SET(natsOptions_SetPingInterval(options, 1500));
     SET(natsOptions_SetMaxPingsOut(options, 2));
     SET(natsOptions_SetWriteDeadline(options, 1000));
     SET(natsOptions_SetSendAsap(options, true));
@@ -275,6 +277,7 @@ static struct bus *bus_new(const struct bus_config *config)
     if (config->metrics == NULL)
         bus->own_metrics = metrics_new();
     bus->metrics = config->metrics != NULL ? config->metrics : bus->own_metrics;
+    bus->tracer = config->tracer;
     bus->worker_count = (size_t)config->workers;
     bus->reconnects = metrics_counter(bus->metrics, "bus_reconnects_total", "",
                                       "How often the connection to NATS was made again.");
@@ -283,6 +286,7 @@ static struct bus *bus_new(const struct bus_config *config)
     pthread_mutex_init(&bus->publish_lock, NULL);
     bus_cond_init(&bus->slot_free);
     pthread_mutex_init(&bus->failures_lock, NULL);
+    pthread_mutex_init(&bus->held_lock, NULL);
     return bus;
 }
 
@@ -366,6 +370,7 @@ struct bus *bus_free(struct bus *bus)
     pthread_mutex_destroy(&bus->publish_lock);
     pthread_cond_destroy(&bus->slot_free);
     pthread_mutex_destroy(&bus->failures_lock);
+    pthread_mutex_destroy(&bus->held_lock);
     metrics_free(bus->own_metrics);
     free(bus->service);
     free(bus);

@@ -55,6 +55,7 @@ struct bus_config {
     int64_t workers;         /* listener workers */
     int64_t replicas;        /* how many servers keep a stream, at the least; 0 is 1 */
     struct metrics *metrics; /* or NULL */
+    struct tracer *tracer;   /* or NULL */
     bool patient;            /* a server that is away is no failure of bus_open: the bus connects
                                 once it is there, as after a reconnect */
 };
@@ -65,6 +66,9 @@ struct bus_message {
     size_t body_length;
     int64_t at_ms;
 };
+
+/* The message that tells `event`, encoded into `body`, which is empty; it borrows both. */
+struct bus_message bus_message_of(const struct event *event, struct writer *body);
 
 /* Connect; waits for the server at most `timeout_ms`. */
 must_check int bus_open(const struct bus_config *config, int64_t timeout_ms, struct bus **ret_bus);
@@ -104,6 +108,8 @@ struct bus_range {
     const char *subject; /* narrows it ("order.created"); NULL: all of the owner's */
     int64_t since_ms;    /* from this instant on; 0: no such limit */
     uint64_t since_seq;  /* from this stream sequence on; 0: no such limit */
+    int64_t until_ms;    /* by then (instant_monotonic) a broker that does not answer is given up;
+                            0: after some tries. */
 };
 
 /* Read a part of a stream, from where `range` says to its end as of now, in order, outside of any
@@ -113,17 +119,37 @@ must_check int bus_replay(struct bus *bus, const struct bus_range *range,
                           int (*each)(void *context, const struct event *event, uint64_t sequence),
                           void *context);
 
-/* Handle again, through the same copies and handlers as a delivery, what the durables have
- * acknowledged but this database may not have: everything after the sequence noted in the
+/* The owner's stream: when it was made, and the sequence of its last message; both 0 where there is
+ * none. */
+struct bus_extent {
+    int64_t made_ms;
+    uint64_t last;
+};
+must_check int bus_extent(struct bus *bus, enum event_owner owner, struct bus_extent *ret_extent);
+
+/* Catching up: handle again, through the same copies and handlers as a delivery, what the durables
+ * have acknowledged but this database may not have: everything after the sequence noted in the
  * collection `progress` (a document for each durable, noted by bus_note_progress) up to the
  * durable's acknowledged floor. With `from_start` everything the streams hold. So a service with an
- * empty database, or one restored from an old backup, catches up. After bus_listen; blocks.
- * *ret_handled (may be NULL) counts. */
-must_check int bus_catch_up(struct bus *bus, bool from_start, int64_t *ret_handled);
+ * empty database, or one restored from an old backup, catches up. After bus_listen.
+ *
+ * It may take long, so it goes on for `timeout_ms` at a time and remembers where it is: 0, all is
+ * handled and noted; -EAGAIN, not yet (the time is up, or store or bus is away): go on later. From
+ * one thread. Freed before the end, it leaves no note; what is in a handler's hands is finished. */
+struct bus_catch_up *bus_catch_up_new(struct bus *bus, bool from_start);
+must_check int bus_catch_up_go_on(struct bus_catch_up *catch_up, int64_t timeout_ms);
+struct bus_catch_up *bus_catch_up_free(struct bus_catch_up *catch_up);
+
+/* How far it is: messages of the streams it is through with, of how many (0 before it has looked);
+ * events that it handled. */
+struct bus_caught_up {
+    int64_t done, of, handled;
+};
+struct bus_caught_up bus_catch_up_progress(struct bus_catch_up *catch_up);
 
 /* Note each durable's acknowledged floor in the store: its effects are committed there. Only where
- * bus_catch_up has been through: in a database that was emptied meanwhile nothing is noted, so that
- * the next start reads the streams again. */
+ * catching up has come to its end: in a database that was emptied meanwhile nothing is noted, so
+ * that the next start reads the streams again. */
 must_check int bus_note_progress(struct bus *bus);
 
 /* Handle dead letters of this service again, through the same copies and handlers: the one with

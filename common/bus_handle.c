@@ -15,15 +15,14 @@
  * an outage, one crossing more would park a good event. A process that forgot its counts (it was
  * restarted) counts anew; a message that is held longer costs one of BUS_WINDOW slots, no more.
  *
- * A batch has a time box: what it could not begin within BATCH_TIME_MS goes back, before the
- * broker's ack_wait delivers it to somebody else as well.
+ * A batch has a time box: what it could not begin within BATCH_TIME_MS goes back, for somebody
+ * else who may be faster.
  */
 
 #include "common/bus_private.h"
 #include "common/copy.h"
 #include "common/instant.h"
 #include "common/log.h"
-#include "common/trace.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -103,6 +102,7 @@ void bus_settle_message(struct bus *bus, struct bus_delivery *delivery, int resu
 {
     const char *reply = natsMsg_GetReply(delivery->message);
 
+    bus_let_go(bus, delivery);
     if (result == 0) {
         natsConnection_PublishString(bus->connection, reply, "+ACK");
         count_result(bus, delivery, RESULT_DONE);
@@ -148,27 +148,67 @@ static bool copy_is_new(struct bus_delivery *const *batch, size_t place)
     return true;
 }
 
-/* Run the handler in the event's own context; says once what went wrong. */
-static int handle_one(struct bus *bus, const struct bus_delivery *delivery)
+/* The span of a delivery, below the publish that brought it. */
+static struct span *begin_span(struct bus *bus, const struct bus_delivery *delivery)
 {
     const struct event *event = &delivery->event;
-    int r = 0;
+    const struct span_of of = {
+        .kind = SPAN_CONSUMER, .verb = "process", .object = event_info(event->type)->subject};
+    struct span *span = span_begin(bus->tracer, &of, event->traceparent);
+
+    if (span == NULL)
+        return NULL;
+    span_text(span, "messaging.system", "nats");
+    span_text(span, "messaging.operation.name", "process");
+    span_text(span, "messaging.operation.type", "process");
+    span_text(span, "messaging.destination.name", of.object);
+    span_text(span, "messaging.consumer.group.name", delivery->listener->durable);
+    if (event_info(event->type)->owner != OWNER_USERS)
+        span_copy(span, "messaging.message.id", event->id);
+    if (delivery->times > 1) {
+        span_number(span, "ticketing.delivery", (int64_t)delivery->times);
+        span_link_parent(span);
+    }
+    return span;
+}
+
+/* "Not yet" is no failure: two events have crossed. */
+static void end_span(struct span *span, int result)
+{
+    if (result == STALE)
+        span_text(span, "ticketing.result", "stale");
+    else if (result != 0)
+        span_fail(span, result == -EAGAIN ? "away" : result > 0 ? "refused" : "failed");
+    span_end(span);
+}
+
+/* Run the handler in the event's own context, if its copy was moved (`result`); says once what went
+ * wrong. The batch was begun at `begun_us`: what was done for all of it was done for this one. */
+static int handle_one(struct bus *bus, const struct bus_delivery *delivery, int result,
+                      int64_t begun_us)
+{
+    const struct event *event = &delivery->event;
+    struct span *span;
+    int r = result;
 
     log_set_context(&(struct log_context){
         .request = event->id, .subject = event_info(event->type)->subject, .trace = ""});
-    trace_begin(event->traceparent[0] != '\0' ? event->traceparent : NULL);
-    if (delivery->listener->handle != NULL)
+    span = begin_span(bus, delivery);
+    if (delivery->listener->copy != NULL)
+        span_began(span, begun_us);
+    if (r == 0 && delivery->listener->handle != NULL)
         r = delivery->listener->handle(bus->app, event);
     if (r == 0)
         histogram_add(bus->lag, (instant_now() - event->at_ms) * 1000);
     trace_end();
+    end_span(span, r);
     log_set_context(NULL);
     return r;
 }
 
 void bus_handle(struct bus *bus, struct bus_delivery **batch, size_t count)
 {
-    int64_t deadline_ms = instant_monotonic() + BATCH_TIME_MS;
+    int64_t begun_us = instant_monotonic_us(), deadline_ms = begun_us / 1000 + BATCH_TIME_MS;
     int results[BUS_BATCH_MAX];
     bool giving_back = atomic_load(&bus->giving_back);
 
@@ -178,10 +218,12 @@ void bus_handle(struct bus *bus, struct bus_delivery **batch, size_t count)
         if (copy_is_new(batch, i))
             move_copies(bus, batch[i]->listener->copy, batch, count, results);
     for (size_t i = 0; i < count; i++) {
-        if (results[i] == 0) {
+        if (batch[i]->listener != NULL && !giving_back) {
             bool late = instant_monotonic() >= deadline_ms || atomic_load(&bus->giving_back);
 
-            results[i] = late ? -EAGAIN : handle_one(bus, batch[i]);
+            if (results[i] == 0 && late)
+                results[i] = -EAGAIN;
+            results[i] = handle_one(bus, batch[i], results[i], begun_us);
         }
         if (results[i] == -EAGAIN && !giving_back)
             bus_complain(bus, "a store or the bus is away, events are asked for again");

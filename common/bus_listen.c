@@ -17,6 +17,7 @@
  */
 
 #include "common/bus_private.h"
+#include "common/copy.h"
 #include "common/instant.h"
 
 #include <string.h>
@@ -59,6 +60,7 @@ bool bus_enqueue(struct bus *bus, struct bus_delivery *delivery)
         *worker->tail = delivery;
         worker->tail = &delivery->next;
         worker->count++;
+        metric_add(bus->waiting, 1);
         pthread_cond_broadcast(&worker->changed);
     }
     pthread_mutex_unlock(&worker->lock);
@@ -93,6 +95,7 @@ static size_t worker_take(struct bus_worker *worker, struct bus_delivery **batch
         batch[count++] = delivery;
     }
     worker->count -= count;
+    metric_add(worker->bus->waiting, -(int64_t)count);
     return count;
 }
 
@@ -161,9 +164,13 @@ static void on_message(natsConnection *connection, natsSubscription *subscriptio
         bus_delivery_free(delivery);
         return;
     }
+    if (delivery->times > 1)
+        metric_add(bus->redelivered, 1);
     if (bus_decode(message, delivery->stored_at_ms, &delivery->event, &delivery->reason) == 0)
         delivery->listener = listener;
+    bus_hold(bus, delivery);
     if (!bus_enqueue(bus, delivery)) {
+        bus_let_go(bus, delivery);
         bus_nak(bus, message, 0);
         bus_delivery_free(delivery);
     }
@@ -193,6 +200,11 @@ static void make_metrics(struct bus *bus)
     }
     bus->parked = metrics_counter(bus->metrics, "events_parked_total", "",
                                   "Events that were written to the dead letters.");
+    bus->redelivered = metrics_counter(bus->metrics, "events_redelivered_total", "",
+                                       "Deliveries of events that were delivered before.");
+    bus->waiting = metrics_gauge(bus->metrics, "events_waiting", "",
+                                 "Events that wait for a listener worker.");
+    copy_gaps_closed(bus->metrics); /* told also while it is 0 */
     bus->lag = metrics_histogram(bus->metrics, "event_lag_seconds", "",
                                  "From what happened to its effect in this service.");
 }

@@ -9,6 +9,7 @@
  *   bus_publish.c   out
  *   bus_listen.c    in: subscriptions, queues, workers
  *   bus_handle.c    what happens to a batch: copies, handlers, ack, nak, park
+ *   bus_hold.c      what is in hand, held for as long as it takes
  *   bus_dead.c      dead letters
  *   bus_read.c      a part of a stream, outside of any durable
  *   bus_follow.c    a stream as it grows, outside of any durable
@@ -18,17 +19,18 @@
  */
 
 #include "common/bus.h"
+#include "common/span.h"
 #include "common/store.h"
 
 #include <nats/nats.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
-#define BUS_API_TIMEOUT_MS     2000  /* one question to JetStream */
-#define BUS_PUBLISH_TIMEOUT_MS 5000  /* for the acknowledgement of one event */
-#define BUS_ACK_WAIT_MS        30000 /* after that the server delivers again */
-#define BUS_QUEUE_MAX          1024  /* deliveries that wait for one worker */
-#define BUS_SUBSCRIPTIONS_MAX  32    /* publishing, durables, watches, verbs */
+#define BUS_API_TIMEOUT_MS     2000 /* one question to JetStream */
+#define BUS_PUBLISH_TIMEOUT_MS 5000 /* for the acknowledgement of one event */
+#define BUS_ACK_WAIT_MS        6000 /* after that the server delivers again what nobody holds */
+#define BUS_QUEUE_MAX          1024 /* deliveries that wait for one worker */
+#define BUS_SUBSCRIPTIONS_MAX  32   /* publishing, durables, watches, verbs */
 #define BUS_INBOX_BYTES        64
 #define BUS_EVERYONE           "everyone" /* instead of a service's name, in a question */
 #define BUS_PULL_MAX           512        /* messages asked for at a time, outside of durables */
@@ -42,6 +44,7 @@ struct bus_slot {
     int64_t deadline_ms;
     void (*done)(void *context, int result);
     void *context;
+    struct span *span; /* of the publish, or NULL */
 };
 
 /* A durable consumer of this service: the rows of the listener table with its name. */
@@ -77,6 +80,10 @@ struct bus_delivery {
     uint64_t sequence;
     uint64_t times; /* how often it was delivered */
     int64_t stored_at_ms;
+
+    /* Of those in hand (bus_hold.c), while `message` is not settled. */
+    struct bus_delivery *held_next, **held_link;
+    int64_t taken_ms, held_ms; /* monotonic: when it came, when the broker was last told */
 
     /* What to do with the result; takes the delivery over. Runs on the worker. */
     void (*settle)(struct bus *bus, struct bus_delivery *delivery, int result);
@@ -119,6 +126,7 @@ struct bus {
     int64_t replicas; /* of a stream, at the least */
     struct metrics *metrics;
     struct metrics *own_metrics; /* the same, where the caller has none */
+    struct tracer *tracer;       /* or NULL */
     natsConnection *connection;
     jsCtx *js;
     jsOptions js_options;
@@ -154,6 +162,8 @@ struct bus {
     size_t listener_count;
     struct metric *results[EVENT_TYPE_COUNT][RESULT_COUNT];
     struct metric *parked;
+    struct metric *redelivered;
+    struct metric *waiting; /* in the workers' queues */
     struct metric *reconnects;
     struct histogram *lag;
     struct bus_durable durables[OWNER_COUNT];
@@ -167,6 +177,8 @@ struct bus {
     _Atomic int64_t complained_ms; /* when a store or bus that is away was last logged */
     pthread_mutex_t failures_lock;
     struct bus_failure failures[BUS_FAILURES_MAX];
+    pthread_mutex_t held_lock;
+    struct bus_delivery *held; /* in hand, the latest first; see bus_hold.c */
 
     /* Watching. */
     struct bus_watch *watches;
@@ -224,6 +236,12 @@ bool bus_give_up(struct bus *bus, const struct bus_delivery *delivery, int resul
 int64_t bus_backoff_ms(uint64_t times);
 /* Give a message back, to be delivered again after `delay_ms`. */
 void bus_nak(struct bus *bus, natsMsg *message, int64_t delay_ms);
+
+/* bus_hold.c: take into hand what came from a durable, let it go before it is settled; and, now and
+ * then, tell the broker what is still in hand. */
+void bus_hold(struct bus *bus, struct bus_delivery *delivery);
+void bus_let_go(struct bus *bus, struct bus_delivery *delivery);
+void bus_hold_on(struct bus *bus);
 
 /* bus_dead.c: write the dead letter of `delivery`, which failed with `result`. */
 must_check int bus_park(struct bus *bus, const struct bus_delivery *delivery, int result);

@@ -12,6 +12,9 @@
  * the acknowledgement, the timeout (the keeper), a lost connection, or a publish that nats.c
  * refused. "Failed" means: not known to be there. The event's id is its Nats-Msg-Id, so publishing
  * it again is harmless, and a duplicate counts as a success.
+ *
+ * A traced event's publish is a span, from here to its end, and what the message carries as its
+ * traceparent; published again, it is a span more, and the stored message names the first.
  */
 
 #include "common/bus_private.h"
@@ -47,8 +50,12 @@ static void slot_end(struct bus *bus, size_t index, uint64_t generation, int res
 {
     struct bus_slot slot;
 
-    if (slot_take(bus, index, generation, &slot))
-        slot.done(slot.context, result);
+    if (!slot_take(bus, index, generation, &slot))
+        return;
+    if (result != 0)
+        span_fail(slot.span, "unacknowledged");
+    span_end(slot.span);
+    slot.done(slot.context, result);
 }
 
 void bus_publish_fail(struct bus *bus, bool all)
@@ -114,6 +121,18 @@ int bus_publish_open(struct bus *bus)
     return bus_subscribe(bus, subject, /* queue= */ NULL, on_acknowledged, bus);
 }
 
+struct bus_message bus_message_of(const struct event *event, struct writer *body)
+{
+    event_encode(event, body);
+    return (struct bus_message){.subject = event_info(event->type)->subject,
+                                .id = event->id,
+                                .aggregate_id = event->aggregate_id,
+                                .traceparent = event->traceparent,
+                                .body = writer_text(body),
+                                .body_length = body->length,
+                                .at_ms = event->at_ms};
+}
+
 static natsStatus set_headers(natsMsg *message, const struct bus_message *event,
                               const char *service)
 {
@@ -135,9 +154,10 @@ static natsStatus set_headers(natsMsg *message, const struct bus_message *event,
     return status;
 }
 
-/* A free slot, filled; waits while the window is full. False if none came free in time. */
-static bool slot_fill(struct bus *bus, void (*done)(void *context, int result), void *context,
-                      size_t *ret_index, uint64_t *ret_generation)
+/* A free slot, filled like `wanted`; waits while the window is full. False if none came free in
+ * time. */
+static bool slot_fill(struct bus *bus, const struct bus_slot *wanted, size_t *ret_index,
+                      uint64_t *ret_generation)
 {
     int64_t deadline_ms = instant_monotonic() + WINDOW_WAIT_MS;
     bool in_time = true;
@@ -155,11 +175,41 @@ static bool slot_fill(struct bus *bus, void (*done)(void *context, int result), 
         .busy = true,
         .generation = *ret_generation,
         .deadline_ms = instant_monotonic() + BUS_PUBLISH_TIMEOUT_MS,
-        .done = done,
-        .context = context,
+        .done = wanted->done,
+        .context = wanted->context,
+        .span = wanted->span,
     };
     pthread_mutex_unlock(&bus->publish_lock);
     return true;
+}
+
+/* The span from here to the broker's acknowledgement, if the event is traced; *traced is then the
+ * event with that span as its traceparent, so that who hears it follows from this publish. The id
+ * of a user's event names the user, and is not told. */
+static struct span *begin_span(struct bus *bus, struct bus_message *traced,
+                               char own[TRACEPARENT_BYTES])
+{
+    struct span_of of = {.kind = SPAN_PRODUCER, .verb = "publish"};
+    enum event_type type;
+    struct span *span;
+
+    if (bus->tracer == NULL)
+        return NULL;
+    type = event_type_of_subject(traced->subject);
+    if (type == EVENT_TYPE_COUNT)
+        return NULL;
+    of.object = event_info(type)->subject;
+    span = span_begin_below(bus->tracer, &of, traced->traceparent, own);
+    if (span == NULL)
+        return NULL;
+    traced->traceparent = own;
+    span_text(span, "messaging.system", "nats");
+    span_text(span, "messaging.operation.name", "publish");
+    span_text(span, "messaging.operation.type", "send");
+    span_text(span, "messaging.destination.name", of.object);
+    if (event_info(type)->owner != OWNER_USERS)
+        span_copy(span, "messaging.message.id", traced->id);
+    return span;
 }
 
 static natsStatus send(struct bus *bus, const struct bus_message *event, const char *reply)
@@ -179,16 +229,21 @@ static natsStatus send(struct bus *bus, const struct bus_message *event, const c
 void bus_publish(struct bus *bus, const struct bus_message *message,
                  void (*done)(void *context, int result), void *context)
 {
-    char reply[BUS_INBOX_BYTES + 48];
+    char reply[BUS_INBOX_BYTES + 48], own[TRACEPARENT_BYTES];
+    struct bus_message traced = *message;
+    struct bus_slot wanted = {
+        .done = done, .context = context, .span = begin_span(bus, &traced, own)};
     uint64_t generation;
     size_t index;
 
-    if (!bus_is_connected(bus) || !slot_fill(bus, done, context, &index, &generation)) {
+    if (!bus_is_connected(bus) || !slot_fill(bus, &wanted, &index, &generation)) {
+        span_fail(wanted.span, "unsent");
+        span_end(wanted.span);
         done(context, -EAGAIN);
         return;
     }
     snprintf(reply, sizeof(reply), "%s.%zu-%" PRIu64, bus->inbox, index, generation);
-    if (send(bus, message, reply) != NATS_OK)
+    if (send(bus, &traced, reply) != NATS_OK)
         slot_end(bus, index, generation, -EAGAIN);
 }
 
@@ -229,22 +284,15 @@ int bus_publish_wait(struct bus *bus, const struct event *event, int64_t timeout
     int64_t deadline_ms = instant_monotonic() + timeout_ms;
     cleanup(writer_release) struct writer body = {0};
     struct waiter *waiter = xcalloc(1, sizeof(*waiter));
+    struct bus_message message;
     bool in_time = true, reported;
     int result;
 
     pthread_mutex_init(&waiter->lock, NULL);
     bus_cond_init(&waiter->changed);
     writer_init(&body);
-    event_encode(event, &body);
-    bus_publish(bus,
-                &(struct bus_message){.subject = event_info(event->type)->subject,
-                                      .id = event->id,
-                                      .aggregate_id = event->aggregate_id,
-                                      .traceparent = event->traceparent,
-                                      .body = writer_text(&body),
-                                      .body_length = body.length,
-                                      .at_ms = event->at_ms},
-                waiter_report, waiter);
+    message = bus_message_of(event, &body);
+    bus_publish(bus, &message, waiter_report, waiter);
     pthread_mutex_lock(&waiter->lock);
     /* Still there: `left` is not set yet, so the report has not freed it. */
     while (!waiter->reported && in_time) /* NOLINT(clang-analyzer-unix.Malloc) */

@@ -47,20 +47,20 @@ static int away(natsStatus status)
     return status == NATS_OK ? 0 : -EAGAIN;
 }
 
-static int read_last(struct bus_reader *reader)
+int bus_extent(struct bus *bus, enum event_owner owner, struct bus_extent *ret_extent)
 {
+    struct bus_extent extent = {0}; /* of a stream that nobody has made yet */
     jsStreamInfo *info = NULL;
     jsErrCode error = 0;
-    natsStatus status = js_GetStreamInfo(&info, reader->bus->js, reader->stream, NULL, &error);
+    natsStatus status =
+        js_GetStreamInfo(&info, bus->js, event_owner_info(owner)->stream, NULL, &error);
 
-    if (status == NATS_NOT_FOUND) {
-        reader->last = 0; /* nobody has said anything yet */
-        return 0;
-    }
     if (status == NATS_OK)
-        reader->last = info->State.LastSeq;
+        extent = (struct bus_extent){info->Created / 1000000, info->State.LastSeq};
     jsStreamInfo_Destroy(info);
-    return away(status);
+    if (status == NATS_OK || status == NATS_NOT_FOUND)
+        *ret_extent = extent;
+    return status == NATS_NOT_FOUND ? 0 : away(status);
 }
 
 static int make_consumer(struct bus_reader *reader)
@@ -233,10 +233,12 @@ int bus_replay(struct bus *bus, const struct bus_range *range,
         .each = each,
         .context = context,
     };
-    int r = read_last(&reader);
+    struct bus_extent extent;
+    int r = bus_extent(bus, range->owner, &extent);
 
-    if (r != 0 || reader.last == 0)
-        return r;
+    if (r != 0 || extent.last == 0)
+        return r; /* nobody has said anything yet */
+    reader.last = extent.last;
     for (int tries = 0; tries < ATTEMPTS_MAX; tries++) {
         uint64_t before = reader.next;
         bool stopped;
@@ -244,6 +246,8 @@ int bus_replay(struct bus *bus, const struct bus_range *range,
         r = attempt(&reader, &stopped);
         if (r == 0 || stopped)
             return r;
+        if (range->until_ms > 0 && instant_monotonic() >= range->until_ms)
+            break;
         if (reader.next > before)
             tries = 0;
         nats_Sleep(RETRY_PAUSE_MS);

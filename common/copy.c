@@ -161,6 +161,12 @@ static int move_next(struct store *store, const struct copy *copy,
     return r == 0 && matched == (int64_t)count ? 0 : STALE;
 }
 
+struct metric *copy_gaps_closed(struct metrics *metrics)
+{
+    return metrics_counter(metrics, "event_gaps_closed_total", "",
+                           "Gaps between versions closed by a newer whole state.");
+}
+
 int copy_move(struct store *store, struct metrics *metrics, const struct copy *copy,
               const struct event *const *events, size_t count, int *results)
 {
@@ -197,9 +203,7 @@ int copy_move(struct store *store, struct metrics *metrics, const struct copy *c
             result = versions[row] == MISSING ? STALE : DONE;
         results[row] = result;
         if (result == DONE && decisions[row] == CLOSE_GAP)
-            metric_add(metrics_counter(metrics, "event_gaps_closed_total", "",
-                                       "Gaps between versions closed by a newer whole state."),
-                       1);
+            metric_add(copy_gaps_closed(metrics), 1);
     }
     return 0;
 }

@@ -34,4 +34,8 @@ struct copy {
 must_check int copy_move(struct store *store, struct metrics *metrics, const struct copy *copy,
                          const struct event *const *events, size_t count, int *results);
 
+/* The counter of gaps closed, for who closes one elsewhere (orders, in what it knows of payments).
+ */
+struct metric *copy_gaps_closed(struct metrics *metrics);
+
 #endif

@@ -227,7 +227,15 @@ static void make_metrics(struct http_server *server)
     char labels[256];
 
     server->metrics = xcalloc(config->route_count + 1, sizeof(*server->metrics));
-    for (size_t i = 0; i < config->route_count && config->metrics != NULL; i++) {
+    server->connections = metrics_gauge(config->metrics, "http_connections_open", "",
+                                        "Connections that clients have open.");
+    server->pool.busy =
+        metrics_gauge(config->metrics, "http_workers_busy", "", "Workers that run a request.");
+    server->pool.waiting = metrics_gauge(config->metrics, "http_queue_waiting", "",
+                                         "Requests that wait for a worker.");
+    metric_set(metrics_gauge(config->metrics, "http_workers", "", "Workers that there are."),
+               config->workers);
+    for (size_t i = 0; i < config->route_count; i++) {
         snprintf(labels, sizeof(labels), "route=\"%s\",method=\"%s\"", config->routes[i].path,
                  config->routes[i].method);
         server->metrics[i].seconds =
@@ -262,6 +270,8 @@ static void init_server(struct http_server *server, const struct http_config *co
         limits->streams = HTTP_STREAMS_MAX;
     server->loops = xcalloc((size_t)config->loops, sizeof(*server->loops));
     randombytes_buf(&server->id_prefix, sizeof(server->id_prefix));
+    if (config->metrics == NULL)
+        server->config.metrics = server->own_metrics = metrics_new();
     make_metrics(server);
     pthread_mutex_init(&server->lock, NULL);
     pthread_mutex_init(&server->pool.lock, NULL);
@@ -352,6 +362,7 @@ struct http_server *http_free(struct http_server *server)
     pthread_cond_destroy(&server->drained);
     session_cache_free(server->session.cache);
     free(server->metrics);
+    metrics_free(server->own_metrics);
     free(server->loops);
     free(server);
     return NULL;

@@ -21,6 +21,7 @@
 #include "common/feed.h"
 #include "common/metrics.h"
 #include "common/session.h"
+#include "common/span.h"
 #include "common/writer.h"
 
 #include <jansson.h>
@@ -166,6 +167,7 @@ struct http_config {
     const struct http_idempotency *idempotency; /* NULL: the header is ignored */
     struct feed *feed;                          /* of all its streams; NULL: it has none */
     struct metrics *metrics;
+    struct tracer *tracer;                /* or NULL */
     void (*worker_done)(struct app *app); /* at the end of a worker's thread, or NULL */
     struct http_limits limits;
 };

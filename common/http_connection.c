@@ -52,6 +52,7 @@ static void on_connection(void *context, struct MHD_Connection *mhd, void **sock
             loop->connections->previous = connection;
         loop->connections = connection;
         loop->connection_count++;
+        metric_add(loop->server->connections, 1);
         *socket_context = connection;
         return;
     }
@@ -62,6 +63,7 @@ static void on_connection(void *context, struct MHD_Connection *mhd, void **sock
     if (connection->next != NULL)
         connection->next->previous = connection->previous;
     loop->connection_count--;
+    metric_add(loop->server->connections, -1);
     free(connection);
 }
 
@@ -175,28 +177,49 @@ static struct metric *status_metric(const struct http_exchange *exchange, unsign
     return metric;
 }
 
-/* Count and log a request that is about to be answered. */
+/* The span of a request that is about to be answered: whoever answers, and however. Its path has
+ * ids in it, some of them people's, and stays untold; probes are not worth a span. */
+static void tell_trace(const struct http_exchange *exchange, unsigned int status)
+{
+    const struct http_route *route = exchange->request.route;
+    const char *method = exchange->request.head ? "HEAD" : exchange->request.method;
+    bool known = strcmp(method, "other") != 0;
+    const struct span_of of = {.kind = SPAN_SERVER,
+                               .verb = known ? method : "HTTP",
+                               .object = route == NULL ? NULL : route->path};
+    struct span *span;
+
+    if (exchange->server->config.tracer == NULL ||
+        (route != NULL && (route->flags & HTTP_INTERNAL) != 0))
+        return;
+    span = span_begin_as(exchange->server->config.tracer, &of, exchange->trace,
+                         http_header(&exchange->request, "traceparent"));
+    span_began(span, exchange->begun_us);
+    span_text(span, "http.request.method", known ? method : "_OTHER");
+    span_text(span, "url.scheme", "http");
+    span_number(span, "http.response.status_code", status);
+    if (route != NULL)
+        span_text(span, "http.route", route->path);
+    if (status >= 500)
+        span_fail(span, http_status_title((int)status));
+    span_end(span);
+}
+
+/* Count, trace and log a request that is about to be answered. */
 static void note(const struct http_exchange *exchange, unsigned int status)
 {
     const struct http_route *route = exchange->request.route;
     int64_t took_us = instant_monotonic_us() - exchange->begun_us;
     bool notable = status >= 500 || took_us > SLOW_REQUEST_US;
-    char path[256], trace[33];
+    char path[256], trace[TRACE_ID_DIGITS + 1] = "";
     struct log_context log = {.request = exchange->id, .subject = "", .trace = trace};
 
-    if (exchange->server->config.metrics != NULL) {
-        struct http_route_metrics *metrics = exchange->server->metrics;
-
-        metric_add(status_metric(exchange, status), 1);
-        if (route != NULL)
-            histogram_add(metrics[route - exchange->server->config.routes].seconds, took_us);
-    }
-    /* "00-<trace id>-…"; where the loop answers in a worker's place, the worker may be writing it
-     */
-    snprintf(trace, sizeof(trace), "%.32s",
-             atomic_load(&exchange->claim) != CLAIM_LOOP && exchange->trace[0] != '\0'
-                 ? exchange->trace + 3
-                 : "");
+    tell_trace(exchange, status);
+    metric_add(status_metric(exchange, status), 1);
+    if (route != NULL)
+        histogram_add(exchange->server->metrics[route - exchange->server->config.routes].seconds,
+                      took_us);
+    memcpy(trace, exchange->trace + TRACE_ID_AT, TRACE_ID_DIGITS);
     log_set_context(&log);
     log_event(notable ? LOG_INFO : LOG_DEBUG, "request",
               "method=%s path=%s status=%u ms=%.1f client=%s", exchange->request.method,
@@ -265,6 +288,8 @@ static enum MHD_Result begin(struct http_exchange *exchange, const char *method,
     refusal = http_request_read(exchange, method, version);
     if (refusal != 0)
         return refuse(exchange, refusal);
+    trace_make(http_header(&exchange->request, "traceparent"),
+               tracer_ratio(exchange->server->config.tracer), exchange->trace);
     http_route_find(exchange, method);
     length = http_header(&exchange->request, "Content-Length");
     if (length != NULL && strtoull(length, NULL, 10) > HTTP_DISCARD_MAX_BYTES)

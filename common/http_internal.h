@@ -102,7 +102,7 @@ struct http_exchange {
     struct http_path_id ids[HTTP_PATH_IDS_MAX]; /* to be checked after the session */
     char id[HTTP_REQUEST_ID_BYTES];
     char client[INET6_ADDRSTRLEN];
-    char trace[TRACEPARENT_BYTES];
+    char trace[TRACEPARENT_BYTES]; /* this request's own, since its headers were read */
     int64_t begun_us;
 
     const char *target_end; /* in libmicrohttpd's buffer: where it thinks the target ends */
@@ -133,6 +133,7 @@ struct http_pool {
     struct http_worker *idle; /* last in, first out: those that are not needed stay cold */
     struct http_exchange *queue_first, *queue_last;
     size_t queued, queue_max;
+    struct metric *busy, *waiting;
     bool stopping;
 };
 
@@ -187,6 +188,8 @@ struct http_server {
     uint64_t id_prefix;
     _Atomic uint32_t id_counter;
     struct http_route_metrics *metrics; /* one a route, and one more for unknown paths */
+    struct metrics *own_metrics;        /* where the caller has none */
+    struct metric *connections;         /* open */
     _Atomic int64_t streams;            /* open, or about to be */
     pthread_mutex_t lock;
     pthread_cond_t drained;

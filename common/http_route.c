@@ -306,8 +306,7 @@ struct MHD_Response *http_dispatch(struct http_exchange *exchange, unsigned int 
         .request = exchange->id, .subject = exchange->request.route->path, .trace = ""};
 
     log_set_context(&context);
-    trace_begin(http_header(&exchange->request, "traceparent"));
-    text_copy(exchange->trace, sizeof(exchange->trace), trace_current());
+    trace_adopt(exchange->trace);
     run(exchange);
     trace_end();
     log_set_context(NULL);

@@ -57,6 +57,7 @@ static struct http_exchange *next_job(struct http_worker *worker)
         job = pool->queue_first;
         pool->queue_first = job->queue_next;
         pool->queued--;
+        metric_add(pool->waiting, -1);
     } else if (!pool->stopping) {
         worker->idle_next = pool->idle;
         pool->idle = worker;
@@ -73,8 +74,11 @@ static void *worker_run(void *argument)
     struct http_worker *worker = argument;
     const struct http_config *config = &worker->pool->server->config;
 
-    for (struct http_exchange *job; (job = next_job(worker)) != NULL;)
+    for (struct http_exchange *job; (job = next_job(worker)) != NULL;) {
+        metric_add(worker->pool->busy, 1);
         work(job);
+        metric_add(worker->pool->busy, -1);
+    }
     if (config->worker_done != NULL)
         config->worker_done(config->app);
     return NULL;
@@ -105,6 +109,7 @@ bool http_pool_push(struct http_pool *pool, struct http_exchange *exchange)
             pool->queue_last->queue_next = exchange;
         pool->queue_last = exchange;
         pool->queued++;
+        metric_add(pool->waiting, 1);
     }
     pthread_mutex_unlock(&pool->lock);
     return true;

@@ -26,11 +26,16 @@ static int64_t clock_us(clockid_t clock)
     return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
-int64_t instant_now(void)
+int64_t instant_now_us(void)
 {
     int64_t faked = atomic_load(&faked_ms);
 
-    return faked != 0 ? faked : clock_us(CLOCK_REALTIME) / 1000;
+    return faked != 0 ? faked * 1000 : clock_us(CLOCK_REALTIME);
+}
+
+int64_t instant_now(void)
+{
+    return instant_now_us() / 1000;
 }
 
 int64_t instant_monotonic(void)

@@ -15,6 +15,9 @@
 /* Now, by the system's real-time clock, or the faked instant. */
 int64_t instant_now(void);
 
+/* The same in microseconds, to be put beside what other programs have measured. */
+int64_t instant_now_us(void);
+
 /* Milliseconds of a clock that never jumps; for deadlines and durations only. Not faked. */
 int64_t instant_monotonic(void);
 

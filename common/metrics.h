@@ -42,4 +42,7 @@ void histogram_add(struct histogram *histogram, int64_t duration_us);
 /* All series, sorted by name, with # HELP and # TYPE. */
 void metrics_print(struct metrics *metrics, struct writer *out);
 
+/* What the kernel counts for this process (metrics_process.c), in the same format. */
+void metrics_print_process(struct writer *out);
+
 #endif

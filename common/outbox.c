@@ -17,6 +17,7 @@
 #include "common/log.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -33,6 +34,13 @@ static const char *own_collection(const struct outbox *outbox, const char *colle
         if (strcmp(outbox->collections[i], collection) == 0)
             return outbox->collections[i];
     return NULL;
+}
+
+/* The change is committed, and its event with it. */
+static void count_said(struct outbox *outbox, enum event_type type)
+{
+    if (outbox->said[type] != NULL)
+        metric_add(outbox->said[type], 1);
 }
 
 static void append_event(bson_t *parent, const char *key, const struct event *event)
@@ -69,9 +77,11 @@ int outbox_insert(struct outbox *outbox, const char *collection, bson_t *documen
     BSON_APPEND_DATE_TIME(document, "relayAfter", now_ms + OUTBOX_FRESH_MS);
 
     r = store_insert(outbox->store, collection, document, ret_index);
-    if (r == 0)
-        outbox_hand_over(outbox, own, document);
-    return r;
+    if (r != 0)
+        return r;
+    count_said(outbox, event->type);
+    outbox_hand_over(outbox, own, document);
+    return 0;
 }
 
 /* {_id, version: the one before, …guard}; destroy after. */
@@ -169,9 +179,11 @@ int outbox_save(struct outbox *outbox, const char *collection, const bson_t *set
     bson_destroy(&fields);
     if (r == NOT_FOUND)
         return why_not_saved(outbox, collection, guard, event);
-    if (r == 0)
-        outbox_hand_over(outbox, own, saved);
-    return r;
+    if (r != 0)
+        return r;
+    count_said(outbox, event->type);
+    outbox_hand_over(outbox, own, saved);
+    return 0;
 }
 
 int64_t outbox_waiting(struct outbox *outbox)
@@ -196,6 +208,16 @@ static void make_metrics(struct outbox *outbox, struct metrics *metrics)
                                           "Events in memory that are not yet acknowledged.");
     outbox->oldest_gauge = metrics_gauge(metrics, "outbox_oldest_seconds", "",
                                          "Age of the oldest event that the sweep has found.");
+    for (enum event_type type = 0; type < EVENT_TYPE_COUNT; type++) {
+        const struct event_info *info = event_info(type);
+        char labels[64];
+
+        if (own_collection(outbox, event_owner_info(info->owner)->stream) == NULL)
+            continue; /* another service's */
+        snprintf(labels, sizeof(labels), "event=\"%s\"", info->subject);
+        outbox->said[type] = metrics_counter(metrics, "events_said_total", labels,
+                                             "Changes committed here, each with its event.");
+    }
 }
 
 int outbox_open(struct store *store, struct bus *bus, struct metrics *metrics,

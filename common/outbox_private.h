@@ -45,6 +45,7 @@ struct outbox {
     size_t collection_count;
     char sweeper_id[ID_BYTES]; /* tells this process's leases from those of others */
     struct metric *published, *failed, *swept, *waiting_gauge, *oldest_gauge;
+    struct metric *said[EVENT_TYPE_COUNT]; /* of the types that this service says; else NULL */
 
     _Atomic int64_t full_logged_ms; /* when a full outbox was last logged, by the steady clock */
 

@@ -27,6 +27,7 @@
 #define DRAIN_HTTP_MS      6000 /* a request's deadline, and a little */
 #define DRAIN_LISTENERS_MS 5000
 #define DRAIN_OUTBOX_MS    5000
+#define DRAIN_TRACES_MS    2000 /* whatever the collector does */
 
 enum exit_code { EXIT_FINE = 0, EXIT_PROBLEM = 1, EXIT_USAGE = 2 };
 
@@ -68,12 +69,28 @@ static bool load_settings(struct service_run *run)
     }
     run->core->session = (struct session_config){
         .key = settings->jwt_key,
+        .other_key = settings->jwt_key_other,
         .cookie = settings->session_cookie,
         .seconds = settings->jwt_seconds,
         .secure = settings->cookie_secure,
         .allow_unexpiring = settings->allow_unexpiring_jwt,
     };
     return true;
+}
+
+/* Which program this is, and since when it runs, for its metrics. */
+static void note_process(struct service_run *run)
+{
+    char labels[96];
+
+    snprintf(labels, sizeof(labels), "program=\"%s\",version=\"" SERVICE_VERSION "\"",
+             run->service->name);
+    metric_set(metrics_gauge(run->core->metrics, "ticketing_build_info", labels,
+                             "Always 1; its labels say which program this is."),
+               1);
+    metric_set(metrics_gauge(run->core->metrics, "process_start_time_seconds", "",
+                             "When it was started, since 1970."),
+               instant_now() / 1000);
 }
 
 static struct service_run *run_new(const struct service *service)
@@ -83,10 +100,12 @@ static struct service_run *run_new(const struct service *service)
 
     run->service = service;
     run->started_ms = instant_monotonic();
+    atomic_init(&run->busy_with, "Opening its stores");
     run->app = xcalloc(1, service->app_size);
     run->core = (struct core *)run->app;
     run->core->run = run;
     run->core->metrics = metrics_new();
+    note_process(run);
     service_settings_fill(service, &run->settings);
     pthread_mutex_init(&run->lock, NULL);
     pthread_condattr_init(&attributes);
@@ -121,7 +140,8 @@ static void stop(struct service_run *run)
     service_jobs_stop(run);
     if (core->bus != NULL)
         bus_stop_listening(core->bus, DRAIN_LISTENERS_MS);
-    if (atomic_load(&run->serving) && bus_note_progress(core->bus) != 0)
+    if (atomic_load(&run->serving) &&
+        (bus_note_progress(core->bus) != 0 || service_note_said(run) != 0))
         log_event(LOG_WARNING, "progress is not noted", "%s", "");
     core->http = http_free(core->http); /* waits for handlers */
     if (run->app_opened && run->service->close != NULL)
@@ -131,6 +151,24 @@ static void stop(struct service_run *run)
     core->feed = feed_free(core->feed);
     core->bans = bans_free(core->bans);
     core->store = store_free(core->store);
+    core->tracer = tracer_free(core->tracer, DRAIN_TRACES_MS);
+}
+
+/* Before all that is traced; there is one only where somebody collects. */
+static int open_tracer(struct service_run *run)
+{
+    const struct core_settings *settings = &run->core->settings;
+    struct tracer_config config = {
+        .endpoint = settings->otlp_endpoint,
+        .service = run->service->name,
+        .version = SERVICE_VERSION,
+        .instance = settings->instance,
+        .metrics = run->core->metrics,
+    };
+
+    if (!service_read_ratio(settings->trace_ratio, &config.ratio)) /* was checked before */
+        return fail(-EINVAL, "no ratio of traces: %s", settings->trace_ratio);
+    return tracer_open(&config, &run->core->tracer);
 }
 
 static int run_service(const struct service *service)
@@ -143,7 +181,9 @@ static int run_service(const struct service *service)
 
         run->log_name = xasprintf("%s%s%s", service->name, *instance != '\0' ? "-" : "", instance);
         log_open(run->log_name, log_level_parse(run->core->settings.log_level));
-        r = service_start(run);
+        r = open_tracer(run);
+        if (r == 0)
+            r = service_start(run);
         if (r == 0)
             service_wait_signal(/* timeout_ms= */ -1);
         log_event(LOG_INFO, "stopping", "%s", "");

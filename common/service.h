@@ -16,6 +16,7 @@
 #include "common/http.h"
 #include "common/metrics.h"
 #include "common/outbox.h"
+#include "common/recovered.h"
 #include "common/session.h"
 #include "common/settings.h"
 #include "common/store.h"
@@ -31,7 +32,8 @@ struct core_settings {
     int64_t stream_replicas;
     const char *log_level;
     const char *instance; /* told apart in logs where several run */
-    const char *jwt_key, *session_cookie;
+    const char *otlp_endpoint, *trace_ratio;
+    const char *jwt_key, *jwt_key_other, *session_cookie;
     int64_t jwt_seconds;
     bool cookie_secure, allow_weak_jwt_key, allow_unexpiring_jwt;
 };
@@ -45,7 +47,8 @@ struct core {
     struct bans *bans;
     struct outbox *outbox; /* NULL for a service without aggregates */
     struct metrics *metrics;
-    struct feed *feed; /* NULL for a service without streams */
+    struct tracer *tracer; /* NULL while nobody collects traces */
+    struct feed *feed;     /* NULL for a service without streams */
     struct http_server *http;
     struct service_run *run; /* service.c's own */
 };
@@ -66,6 +69,10 @@ struct service_aggregate {
     /* The event that tells of `document` as it stands (for ticketctl resync): type, state, and the
      * version that the document has. 0, or < 0 if it cannot be read. */
     int (*to_event)(const bson_t *document, struct event *ret_event);
+
+    /* The way back (service_recover.c): append what `event`, one of this service's, says; the
+     * version is set by whoever asks. */
+    void (*from_event)(const struct event *event, struct recovered *ret_fields);
 };
 
 /* clang-format off */

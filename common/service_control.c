@@ -22,6 +22,8 @@
 #include <inttypes.h>
 #include <unistd.h>
 
+#define REPLAY_MS INT64_C(1800000) /* a day's events, and then some */
+
 static int answer_describe(void *context, const char *request, struct writer *reply)
 {
     const struct service_run *run = context;
@@ -34,10 +36,12 @@ static int answer_describe(void *context, const char *request, struct writer *re
 static int answer_replay(void *context, const char *request, struct writer *reply)
 {
     struct service_run *run = context;
-    int64_t handled = 0;
-    int r = bus_catch_up(run->core->bus, /* from_start= */ true, &handled);
+    struct bus_catch_up *catch_up = bus_catch_up_new(run->core->bus, /* from_start= */ true);
+    int r = bus_catch_up_go_on(catch_up, REPLAY_MS);
+    int64_t handled = bus_catch_up_progress(catch_up).handled;
 
     (void)request;
+    bus_catch_up_free(catch_up);
     if (r != 0)
         return r;
     write_object_begin(reply, NULL);
@@ -73,6 +77,7 @@ static int say_again(void *context, const bson_t *document)
 {
     struct resync *resync = context;
     cleanup(writer_release) struct writer body = {0};
+    struct bus_message message;
     struct event event;
 
     if (atomic_load(&resync->run->stopping))
@@ -84,19 +89,11 @@ static int say_again(void *context, const bson_t *document)
         return 0;
     }
     writer_init(&body);
-    event_encode(&event, &body);
+    message = bus_message_of(&event, &body);
     pthread_mutex_lock(&resync->lock);
     resync->under_way++;
     pthread_mutex_unlock(&resync->lock);
-    bus_publish(resync->run->core->bus,
-                &(struct bus_message){.subject = event_info(event.type)->subject,
-                                      .id = event.id,
-                                      .aggregate_id = event.aggregate_id,
-                                      .traceparent = event.traceparent,
-                                      .body = writer_text(&body),
-                                      .body_length = body.length,
-                                      .at_ms = event.at_ms},
-                said, resync);
+    bus_publish(resync->run->core->bus, &message, said, resync);
     return 0;
 }
 

@@ -4,6 +4,8 @@
  * All three are answered on the event loop, so that they answer while every worker is busy. A
  * probe must not wait for a store then: a job asks the stores every second, and /readyz tells what
  * it last found. Whether the bus is connected is known at any time.
+ *
+ * docs/observability.md lists all metrics; tests/scripts/metrics compares it with what is printed.
  */
 
 #include "common/service_private.h"
@@ -24,8 +26,8 @@ static int route_livez(struct app *app, const struct http_request *request,
     return 0;
 }
 
-size_t service_problems(const struct service_run *run,
-                        const char *ret_problems[SERVICE_PROBLEMS_MAX])
+static size_t problems_of_started(const struct service_run *run,
+                                  const char *ret_problems[SERVICE_PROBLEMS_MAX])
 {
     const struct core *core = run->core;
     bool looks_on = run->service->onlooker; /* it answers all the same, and says what is away */
@@ -34,7 +36,6 @@ size_t service_problems(const struct service_run *run,
         const char *otherwise;
     } conditions[] = {
         {!atomic_load(&run->stopping), "Stopping"},
-        {atomic_load(&run->serving), "Starting"},
         {looks_on || (core->bus != NULL && bus_is_connected(core->bus)), "NATS is away"},
         {looks_on || atomic_load(&run->store_is_there), "MongoDB is away"},
         {atomic_load(&run->app_is_ready), "The service is not ready"},
@@ -46,6 +47,17 @@ size_t service_problems(const struct service_run *run,
         if (!conditions[i].fine)
             ret_problems[count++] = conditions[i].otherwise;
     return count;
+}
+
+/* While it starts, stores and bus are being opened: what it is busy with is all there is to say. */
+size_t service_problems(const struct service_run *run,
+                        const char *ret_problems[SERVICE_PROBLEMS_MAX])
+{
+    if (atomic_load(&run->serving) || atomic_load(&run->stopping))
+        return problems_of_started(run, ret_problems);
+    ret_problems[0] = "Starting";
+    ret_problems[1] = atomic_load(&run->busy_with);
+    return 2;
 }
 
 static int route_readyz(struct app *app, const struct http_request *request,
@@ -71,14 +83,34 @@ static int route_readyz(struct app *app, const struct http_request *request,
     return 0;
 }
 
+/* What is not counted as it happens, as it is now. */
+static void note_state(const struct service_run *run)
+{
+    static const char help[] = "Does it answer, as seen from here? A database's is its primary.";
+    const struct core *core = run->core;
+    const char *problems[SERVICE_PROBLEMS_MAX];
+
+    metric_set(metrics_gauge(core->metrics, "service_ready", "", "What /readyz says."),
+               service_problems(run, problems) == 0);
+    if (core->bus != NULL)
+        metric_set(metrics_gauge(core->metrics, "dependency_up", "dependency=\"nats\"", help),
+                   bus_is_connected(core->bus));
+    if (core->store != NULL)
+        metric_set(metrics_gauge(core->metrics, "dependency_up", "dependency=\"mongodb\"", help),
+                   atomic_load(&run->store_is_there));
+}
+
 static int route_metrics(struct app *app, const struct http_request *request,
                          struct http_reply *reply)
 {
     const struct core *core = (struct core *)app;
+    struct writer *body = reply_body(reply, 200);
 
     (void)request;
     reply_header(reply, "Content-Type", "text/plain; version=0.0.4");
-    metrics_print(core->metrics, reply_body(reply, 200));
+    note_state(core->run);
+    metrics_print(core->metrics, body);
+    metrics_print_process(body);
     return 0;
 }
 

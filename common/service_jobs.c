@@ -15,12 +15,15 @@
 
 static int note_progress(struct app *app)
 {
-    return bus_note_progress(((struct core *)app)->bus);
+    struct core *core = (struct core *)app;
+    int r = bus_note_progress(core->bus);
+
+    return r == 0 ? service_note_said(core->run) : r;
 }
 
 static const struct service_job own_jobs[] = {
     {"health", 1000, service_check_health, "asks the stores, for /readyz"},
-    {"progress", 10000, note_progress, "notes how far each durable is"},
+    {"progress", 10000, note_progress, "notes how far each durable is, and the own stream"},
 };
 
 /* Wait `period_ms`, or until the service stops: false. */

@@ -12,7 +12,12 @@
 #include <netdb.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+/* OpenTelemetry's names, so that what sets them for others sets them here. */
+#define OTLP_ENDPOINT "OTEL_EXPORTER_OTLP_ENDPOINT"
+#define SAMPLER_ARG   "OTEL_TRACES_SAMPLER_ARG"
 
 #define PLACE(field) offsetof(struct core_settings, field)
 
@@ -30,10 +35,13 @@ static const struct setting shared[] = {
     {"STREAM_REPLICAS",      SETTING_INT,    "1",                                         PLACE(stream_replicas),       1, 5,        "least number of NATS servers that keep each stream"},
     {"LOG_LEVEL",            SETTING_TEXT,   "info",                                      PLACE(log_level),             1, 16,       "least level that is logged: debug, info, warning or error"},
     {"INSTANCE",             SETTING_TEXT,   "",                                          PLACE(instance),              0, 32,       "told apart in the log where several run"},
+    {OTLP_ENDPOINT,          SETTING_TEXT,   "",                                          PLACE(otlp_endpoint),         0, 1024,     "collector that is told of traces, by OTLP over HTTP"},
+    {SAMPLER_ARG,            SETTING_TEXT,   "1",                                         PLACE(trace_ratio),           1, 16,       "part of the new traces that is told, from 0 to 1"},
 };
 
 static const struct setting sessions[] = {
     {"JWT_KEY",              SETTING_SECRET, NULL,                                        PLACE(jwt_key),               1, 1024,     "key that signs sessions, the same in all services"},
+    {"JWT_KEY_OTHER",        SETTING_SECRET, "",                                          PLACE(jwt_key_other),         0, 1024,     "another key that is believed, while keys are changed"},
     {"SESSION_COOKIE",       SETTING_TEXT,   "session",                                   PLACE(session_cookie),        1, 64,       "name of the session's cookie"},
     {"JWT_SECONDS",          SETTING_INT,    "900",                                       PLACE(jwt_seconds),           2, 31536000, "how long a session lives"},
     {"COOKIE_SECURE",        SETTING_BOOL,   "true",                                      PLACE(cookie_secure),         0, 0,        "cookies over https only"},
@@ -101,11 +109,41 @@ static bool is_cookie_name(const char *text)
     return strcmp(text, "refresh") != 0;
 }
 
+bool service_read_ratio(const char *text, double *ret_ratio)
+{
+    char *end;
+    double ratio = strtod(text, &end);
+
+    if (*text < '0' || *text > '9' || text[strspn(text, "0123456789.")] != '\0' || *end != '\0' ||
+        ratio > 1)
+        return false;
+    *ret_ratio = ratio;
+    return true;
+}
+
+static void check_traces(const struct core_settings *settings, struct writer *problems)
+{
+    double ratio;
+
+    if (!has_scheme(settings->otlp_endpoint, "http://", "https://"))
+        write_format(problems, OTLP_ENDPOINT ": must begin with http:// or https://\n");
+    if (settings->trace_ratio[0] != '\0' && !service_read_ratio(settings->trace_ratio, &ratio))
+        write_format(problems, SAMPLER_ARG ": must be a number from 0 to 1\n");
+}
+
+static void check_key(const struct core_settings *settings, const char *name, const char *key,
+                      struct writer *problems)
+{
+    if (key[0] != '\0' && !settings->allow_weak_jwt_key && strlen(key) < SESSION_KEY_MIN_BYTES)
+        write_format(problems, "%s: must have at least %d bytes\n", name, SESSION_KEY_MIN_BYTES);
+}
+
 static void check_sessions(const struct core_settings *settings, struct writer *problems)
 {
-    if (settings->jwt_key[0] != '\0' && !settings->allow_weak_jwt_key &&
-        strlen(settings->jwt_key) < SESSION_KEY_MIN_BYTES)
-        write_format(problems, "JWT_KEY: must have at least %d bytes\n", SESSION_KEY_MIN_BYTES);
+    check_key(settings, "JWT_KEY", settings->jwt_key, problems);
+    check_key(settings, "JWT_KEY_OTHER", settings->jwt_key_other, problems);
+    if (settings->jwt_key[0] != '\0' && strcmp(settings->jwt_key, settings->jwt_key_other) == 0)
+        write_format(problems, "JWT_KEY_OTHER: must be another than JWT_KEY\n");
     if (!is_cookie_name(settings->session_cookie))
         write_format(problems, "SESSION_COOKIE: must be a cookie's name, and not refresh\n");
 }
@@ -124,6 +162,7 @@ void service_settings_check(const struct service *service, const struct core_set
         write_format(problems, "ADDRESS: must be an IP address\n");
     if (log_level_parse(settings->log_level) < 0)
         write_format(problems, "LOG_LEVEL: must be debug, info, warning or error\n");
+    check_traces(settings, problems);
     if (service->route_count > 0)
         check_sessions(settings, problems);
 }

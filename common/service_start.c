@@ -1,11 +1,10 @@
 /*
  * Starting: from settings to serving.
  *
- * Stores and bus are waited for as long as it takes, so that any start order works; every 5 s one
- * line says for what. Who waits longer than a second answers /livez (and /readyz with 503) on the
- * service's port meanwhile, so that an orchestrator does not take waiting for hanging. Once they
- * are there, everything that the service relies on is made or compared, and all that is wrong is
- * said in one message before the process ends: waiting would not mend it.
+ * Stores and bus are waited for as long as it takes, so that any start order works (service_wait.c
+ * answers for the service meanwhile). Each single step has a deadline, so that a signal is heard
+ * soon. Once they are there, everything that the service relies on is made or compared, and all
+ * that is wrong is said in one message before the process ends: waiting would not mend it.
  *
  * Order: what is heard needs all that handlers use, so listeners come after `open`; what is
  * answered needs what was heard, so requests come last, after catching up.
@@ -19,96 +18,32 @@
 #include "common/log.h"
 
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#define POLL_MS         25
-#define SAY_MS          5000
-#define WAITING_ROOM_MS 1000
-#define STORE_PING_MS   500
-#define BUS_OPEN_MS     500
+#define STORE_PING_MS 500
+#define BUS_OPEN_MS   500
+#define CATCH_UP_MS   1000 /* at a time */
 /* Of the store: outbox, jobs, answers, this thread, and up to 16 that a service starts itself. A
  * thread keeps its client, so one too few would leave a thread without for ever. */
 #define FURTHER_CLIENTS 32
 
-bool service_wait_signal(int64_t timeout_ms)
-{
-    struct timespec timeout = {.tv_sec = (time_t)(timeout_ms / 1000),
-                               .tv_nsec = (long)(timeout_ms % 1000) * 1000000};
-    sigset_t signals;
-    int signal;
-
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGTERM);
-    sigaddset(&signals, SIGINT);
-    if (timeout_ms < 0)
-        return sigwait(&signals, &signal) == 0;
-    return sigtimedwait(&signals, NULL, &timeout) > 0;
-}
-
-static int http_start(struct service_run *run, const struct http_route *routes, size_t count)
-{
-    const struct core_settings *settings = &run->core->settings;
-    bool whole = routes == run->routes;
-    struct http_config config = {
-        .service = run->service->name,
-        .address = settings->address,
-        .port = settings->port,
-        .workers = whole && run->service->route_count > 0 ? settings->http_workers : 1,
-        .loops = whole ? settings->http_loops : 1,
-        .routes = routes,
-        .route_count = count,
-        .app = run->app,
-        .session = &run->core->session,
-        .bans = run->core->bans,
-        .idempotency = run->idempotency.begin != NULL ? &run->idempotency : NULL,
-        .feed = whole ? run->core->feed : NULL,
-        .metrics = run->core->metrics,
-        .worker_done = run->worker_done,
-    };
-
-    return http_open(&config, &run->core->http);
-}
-
-/* Waiting for something: says so now and then, opens the waiting room, ends on a signal. */
-struct patience {
-    struct service_run *run;
-    int64_t since_ms, said_ms;
-};
-
-/* Wait a little for `what`, which is away. -EINTR: told to stop; other < 0: the port is taken. */
-static int wait_for(struct patience *patience, const char *what)
-{
-    struct service_run *run = patience->run;
-    int64_t now = instant_monotonic();
-
-    if (patience->said_ms == 0 || now - patience->said_ms >= SAY_MS) {
-        patience->said_ms = now;
-        log_event(LOG_INFO, "waiting", "for=\"%s\"", what);
-    }
-    if (run->core->http == NULL && now - patience->since_ms >= WAITING_ROOM_MS) {
-        int r = http_start(run, service_health_routes, SERVICE_HEALTH_ROUTES);
-
-        if (r < 0)
-            return r;
-    }
-    return service_wait_signal(POLL_MS) ? -EINTR : 0;
-}
-
-static int open_store(struct service_run *run, struct patience *patience, struct writer *problems)
+static int open_store(struct service_run *run, struct writer *problems)
 {
     const struct core_settings *settings = &run->core->settings;
     struct store_config config = {
         .uri = settings->mongo_uri,
         .database = settings->mongo_database,
         .app_name = run->service->name,
+        .metrics = run->core->metrics,
         .clients_max = settings->http_workers + settings->listener_workers + FURTHER_CLIENTS +
                        (int64_t)run->service->job_count,
     };
-    int r = store_open(&config, &run->core->store);
+    int r;
+
+    service_busy_with(run, "Waiting for MongoDB");
+    r = store_open(&config, &run->core->store);
 
     while (r == 0) {
         r = store_ping(run->core->store, STORE_PING_MS);
@@ -118,12 +53,12 @@ static int open_store(struct service_run *run, struct patience *patience, struct
         if (r != -EAGAIN)
             return r;
         writer_clear(problems);
-        r = wait_for(patience, "MongoDB");
+        r = service_pause(run);
     }
     return r;
 }
 
-static int open_bus(struct service_run *run, struct patience *patience, struct writer *problems)
+static int open_bus(struct service_run *run, struct writer *problems)
 {
     const struct service *service = run->service;
     struct core *core = run->core;
@@ -132,10 +67,12 @@ static int open_bus(struct service_run *run, struct patience *patience, struct w
         .service = service->name,
         .workers = core->settings.listener_workers,
         .replicas = core->settings.stream_replicas,
+        .tracer = core->tracer,
         .metrics = core->metrics,
         .patient = service->onlooker,
     };
 
+    service_busy_with(run, "Waiting for NATS");
     if (service->onlooker)
         return bus_open(&config, BUS_OPEN_MS, &core->bus); /* streams are the services' to make */
     for (;;) {
@@ -148,13 +85,13 @@ static int open_bus(struct service_run *run, struct patience *patience, struct w
             write_raw(problems, writer_text(&found), found.length);
             return r;
         }
-        r = wait_for(patience, "NATS");
+        r = service_pause(run);
         if (r != 0)
             return r;
     }
 }
 
-static int open_bans(struct service_run *run, struct patience *patience)
+static int open_bans(struct service_run *run)
 {
     struct core *core = run->core;
     const struct core_settings *settings = &core->settings;
@@ -162,12 +99,13 @@ static int open_bans(struct service_run *run, struct patience *patience)
 
     if (run->service->route_count == 0)
         return 0; /* nobody signs in here */
+    service_busy_with(run, "Reading who is banned");
     r = bans_open(core->bus, settings->allow_unexpiring_jwt ? 0 : settings->jwt_seconds,
                   &core->bans);
     if (r == -EAGAIN && run->service->onlooker)
         return 0; /* the health job reads them once they are there */
     while (r == -EAGAIN) {
-        r = wait_for(patience, "NATS");
+        r = service_pause(run);
         if (r == 0)
             r = bans_read(core->bans);
     }
@@ -190,17 +128,18 @@ static int open_outbox(struct service_run *run)
                        service->aggregate_count, &run->core->outbox);
 }
 
-static int open_app(struct service_run *run, struct patience *patience)
+static int open_app(struct service_run *run)
 {
     const struct service *service = run->service;
     int r;
 
     if (service->open == NULL)
         return 0;
+    service_busy_with(run, "Waiting for a store of its own");
     while ((r = service->open(run->app)) == -EAGAIN) {
         if (service->close != NULL)
             service->close(run->app);
-        r = wait_for(patience, "a store of its own");
+        r = service_pause(run);
         if (r != 0)
             return r;
     }
@@ -210,27 +149,33 @@ static int open_app(struct service_run *run, struct patience *patience)
     return r;
 }
 
-static int catch_up(struct service_run *run, struct patience *patience)
+static int catch_up(struct service_run *run)
 {
+    struct bus_catch_up *catch_up = bus_catch_up_new(run->core->bus, /* from_start= */ false);
     int r;
 
-    while ((r = bus_catch_up(run->core->bus, /* from_start= */ false, NULL)) == -EAGAIN) {
-        r = wait_for(patience, "the streams");
+    service_busy_with(run, "Catching up with the streams");
+    while ((r = bus_catch_up_go_on(catch_up, CATCH_UP_MS)) == -EAGAIN) {
+        struct bus_caught_up progress = bus_catch_up_progress(catch_up);
+
+        service_busy_progress(run, progress.done, progress.of);
+        r = service_pause(run);
         if (r != 0)
-            return r;
+            break;
     }
+    bus_catch_up_free(catch_up);
     return r;
 }
 
 /* Events and questions come in from now on. */
-static int listen(struct service_run *run, struct patience *patience)
+static int listen(struct service_run *run)
 {
     const struct service *service = run->service;
     int r = bus_listen(run->core->bus, run->core->store, run->app, service->listeners,
                        service->listener_count);
 
     if (r == 0)
-        r = catch_up(run, patience);
+        r = catch_up(run);
     if (r == 0)
         r = service_control_open(run);
     return r;
@@ -243,6 +188,7 @@ static int open_feed(struct service_run *run)
 
     if (source == NULL)
         return 0;
+    service_busy_with(run, "Reading the latest events");
     run->core->feed = feed_new(source, run->app, FEED_EVENTS, run->core->metrics);
     return feed_follow(run->core->feed, run->core->bus);
 }
@@ -250,6 +196,30 @@ static int open_feed(struct service_run *run)
 static void worker_done(struct app *app)
 {
     store_thread_done(((struct core *)app)->store);
+}
+
+static int http_start(struct service_run *run)
+{
+    const struct core_settings *settings = &run->core->settings;
+    struct http_config config = {
+        .service = run->service->name,
+        .address = settings->address,
+        .port = settings->port,
+        .workers = run->service->route_count > 0 ? settings->http_workers : 1,
+        .loops = settings->http_loops,
+        .routes = run->routes,
+        .route_count = run->route_count,
+        .app = run->app,
+        .session = &run->core->session,
+        .bans = run->core->bans,
+        .tracer = run->core->tracer,
+        .idempotency = run->idempotency.begin != NULL ? &run->idempotency : NULL,
+        .feed = run->core->feed,
+        .metrics = run->core->metrics,
+        .worker_done = run->worker_done,
+    };
+
+    return http_open(&config, &run->core->http);
 }
 
 /* The service's routes and those of every service; hooks where a route needs them. */
@@ -267,19 +237,20 @@ static int open_http(struct service_run *run)
         if (service->routes[i].flags & HTTP_IDEMPOTENT)
             run->idempotency = idempotency_hooks(run->core->store);
     run->worker_done = service->onlooker ? NULL : worker_done;
+    service_porter_stop(run);
     run->core->http = http_free(run->core->http); /* the waiting room */
-    return http_start(run, run->routes, run->route_count);
+    return http_start(run);
 }
 
-static int open_stores(struct service_run *run, struct patience *patience)
+static int open_stores(struct service_run *run)
 {
     cleanup(writer_release) struct writer problems = {0};
     int r;
 
     writer_init(&problems);
-    r = run->service->onlooker ? 0 : open_store(run, patience, &problems);
+    r = run->service->onlooker ? 0 : open_store(run, &problems);
     if (r == 0)
-        r = open_bus(run, patience, &problems);
+        r = open_bus(run, &problems);
     if (r != 0)
         return r;
     if (problems.length == 0)
@@ -289,19 +260,35 @@ static int open_stores(struct service_run *run, struct patience *patience)
     return -EINVAL;
 }
 
+static int recover(struct service_run *run)
+{
+    int r;
+
+    service_busy_with(run, "Reading what it has said");
+    while ((r = service_recover(run)) == -EAGAIN) {
+        r = service_pause(run);
+        if (r != 0)
+            return r;
+    }
+    return r;
+}
+
 int service_start(struct service_run *run)
 {
-    struct patience patience = {.run = run, .since_ms = instant_monotonic()};
-    int r = open_stores(run, &patience);
+    int r = service_porter_start(run);
 
     if (r == 0)
-        r = open_bans(run, &patience);
+        r = open_stores(run);
+    if (r == 0)
+        r = recover(run);
+    if (r == 0)
+        r = open_bans(run);
     if (r == 0)
         r = open_outbox(run);
     if (r == 0)
-        r = open_app(run, &patience);
+        r = open_app(run);
     if (r == 0 && !run->service->onlooker)
-        r = listen(run, &patience);
+        r = listen(run);
     if (r == 0)
         r = open_feed(run);
     if (r == 0)
@@ -310,6 +297,7 @@ int service_start(struct service_run *run)
         r = service_jobs_start(run);
     if (r == 0)
         r = open_http(run);
+    service_porter_stop(run); /* also of a start that failed */
     if (r != 0)
         return r;
     atomic_store(&run->serving, true);

@@ -3,8 +3,12 @@
  *
  * libjwt 1.10 verifies the signature with whatever algorithm the token's own header names, takes
  * "none" where the key is empty, and looks at no claim. So the key is never empty, the algorithm
- * must be HS256, and the claims are checked here, on the JSON, where their types are still to be
- * seen. A claim that is there must be right also where it may be absent.
+ * must be HS256, and header and claims are checked here, on the JSON, where their types are still
+ * to be seen. A claim that is there must be right also where it may be absent.
+ *
+ * While keys are changed there are two (ADR 16). A token's `kid` says which has signed it; one that
+ * names neither is refused without looking at its signature, and one that names none, as those
+ * issued by an older version or by others do, is tried with both.
  */
 #include "common/session.h"
 
@@ -22,9 +26,13 @@
 #include <strings.h>
 
 #define ISSUER       "ticketing"
+#define ALGORITHM    "HS256"
 #define OTHER_COOKIE "express:sess" /* the course's; read, never set */
 #define BEARER       "Bearer"
+#define ENDED_COOKIE "signed-out"
+#define KID_BYTES    9 /* 8 hexadecimal digits */
 #define CLOCK_SKEW_S 60
+#define LATE_S       60                 /* how long an answer may be under way */
 #define SECONDS_MAX  (INT64_C(1) << 53) /* what a JSON number holds exactly */
 
 static void jwt_freep(jwt_t **jwt)
@@ -88,6 +96,13 @@ static bool check_issuer(const struct session_config *config, const json_t *clai
     return session->role == ROLE_ADMIN || strcmp(json_string_value(role), "user") == 0;
 }
 
+static bool check_session_id(const json_t *claims, struct session *session)
+{
+    const json_t *id = json_object_get(claims, "sid");
+
+    return id == NULL || (json_is_string(id) && text_is_id(json_string_value(id), session->id));
+}
+
 static bool check_claims(const struct session_config *config, const json_t *claims,
                          struct session *session)
 {
@@ -96,7 +111,8 @@ static bool check_claims(const struct session_config *config, const json_t *clai
 
     return id != NULL && text_is_id(id, session->user_id) && email != NULL && email[0] != '\0' &&
            text_copy(session->email, sizeof(session->email), email) &&
-           check_times(config, claims, session) && check_issuer(config, claims, session);
+           check_times(config, claims, session) && check_issuer(config, claims, session) &&
+           check_session_id(claims, session);
 }
 
 /* Decode base64 of either alphabet, padded or not. NULL: it is neither. Caller frees. */
@@ -120,42 +136,78 @@ static char *decode_base64(const char *text, size_t *ret_length)
     return take(bytes);
 }
 
-/* The claims of a token that libjwt has found good, as they were sent: its own copy has lost what
- * was there twice, and printing that recurses as deep as the token likes. Caller decrefs. */
-static json_t *read_claims(const char *token)
+/* The part of a token that begins at `start`, as it was sent: libjwt's own copy has lost what was
+ * there twice, and printing that recurses as deep as the token likes. Caller decrefs. */
+static json_t *read_part(const char *start)
 {
-    const char *start = strchr(token, '.');
-    cleanup(freep) char *base64 = NULL;
+    cleanup(freep) char *base64 = xstrndup(start, strcspn(start, "."));
     cleanup(freep) char *bytes = NULL;
     size_t length;
 
-    if (start == NULL)
-        return NULL;
-    base64 = xstrndup(start + 1, strcspn(start + 1, "."));
     bytes = decode_base64(base64, &length);
     return bytes == NULL ? NULL : parse_object(bytes, length);
+}
+
+/* A key's name follows from the key, so there is nothing to set and nothing to mix up. It is a hash
+ * that tells of a good key as much as its signatures do: nothing. */
+static void name_key(const char *key, char ret_kid[KID_BYTES])
+{
+    unsigned char hash[crypto_generichash_BYTES];
+
+    crypto_generichash(hash, sizeof(hash), (const unsigned char *)key, strlen(key), NULL, 0);
+    sodium_bin2hex(ret_kid, KID_BYTES, hash, KID_BYTES / 2);
+}
+
+/* May `key` have signed the token with this header, by the name that it gives? */
+static bool is_named(const json_t *header, const char *key)
+{
+    const json_t *kid = json_object_get(header, "kid");
+    char own[KID_BYTES];
+
+    if (kid == NULL)
+        return true;
+    name_key(key, own);
+    return json_is_string(kid) && json_string_length(kid) == KID_BYTES - 1 &&
+           strcmp(json_string_value(kid), own) == 0;
+}
+
+/* Is it signed the one way that ours are? In just these letters: libjwt would take any case. */
+static bool is_of_our_kind(const json_t *header)
+{
+    const char *algorithm = json_string_value(json_object_get(header, "alg"));
+
+    return algorithm != NULL && strcmp(algorithm, ALGORITHM) == 0;
+}
+
+/* Has this key signed `token`? With an empty one libjwt would believe anybody. */
+static bool is_signed_with(const char *key, const json_t *header, const char *token)
+{
+    cleanup(jwt_freep) jwt_t *jwt = NULL;
+
+    if (key == NULL || key[0] == '\0' || !is_named(header, key))
+        return false;
+    return jwt_decode(&jwt, token, (const unsigned char *)key, (int)strlen(key)) == 0;
 }
 
 bool session_check(const struct session_config *config, const char *token, size_t length,
                    struct session *ret_session)
 {
-    cleanup(jwt_freep) jwt_t *jwt = NULL;
+    cleanup(json_freep) json_t *header = NULL;
     cleanup(json_freep) json_t *claims = NULL;
     cleanup(freep) char *text = NULL;
     struct session session = {.signed_in = false};
 
     *ret_session = session;
-    if (config->key == NULL ||
-        config->key[0] == '\0') /* with no key libjwt would believe anybody */
-        return false;
     if (length == 0 || length > SESSION_TOKEN_MAX_BYTES || memchr(token, '\0', length) != NULL)
         return false;
     text = xstrndup(token, length);
-    if (jwt_decode(&jwt, text, (const unsigned char *)config->key, (int)strlen(config->key)) != 0)
+    header = read_part(text);
+    if (!is_of_our_kind(header))
         return false;
-    if (jwt_get_alg(jwt) != JWT_ALG_HS256)
+    if (!is_signed_with(config->key, header, text) &&
+        !is_signed_with(config->other_key, header, text))
         return false;
-    claims = read_claims(text);
+    claims = read_part(strchr(text, '.') + 1); /* it has three parts: libjwt has read them */
     if (!check_claims(config, claims, &session))
         return false;
     session.signed_in = true;
@@ -191,6 +243,29 @@ static bool is_bearer(const char *authorization)
            strchr(" \t", authorization[length]) != NULL; /* which also finds the end */
 }
 
+static bool is_ended(const char *cookie, const struct session *session)
+{
+    cleanup(freep) char *ended = NULL;
+
+    if (!session->signed_in || session->id[0] == '\0')
+        return false;
+    ended = session_find_cookie(cookie, ENDED_COOKIE);
+    return ended != NULL && strcmp(ended, session->id) == 0;
+}
+
+static void read_value(const struct session_config *config, enum session_source source,
+                       const char *value, struct session *ret_session)
+{
+    if (session_cache_find(config->cache, source, value, ret_session))
+        return;
+    if (source == SOURCE_BEARER)
+        session_check(config, value, strlen(value), ret_session);
+    else
+        read_cookie(config, value, ret_session);
+    if (ret_session->signed_in)
+        session_cache_keep(config->cache, source, value, ret_session);
+}
+
 void session_read(const struct session_config *config, const char *authorization,
                   const char *cookie, struct session *ret_session)
 {
@@ -208,14 +283,10 @@ void session_read(const struct session_config *config, const char *authorization
         if (value == NULL)
             value = session_find_cookie(cookie, OTHER_COOKIE);
     }
-    if (value == NULL || session_cache_find(config->cache, source, value, ret_session))
-        return;
-    if (source == SOURCE_BEARER)
-        session_check(config, value, strlen(value), ret_session);
-    else
-        read_cookie(config, value, ret_session);
-    if (ret_session->signed_in)
-        session_cache_keep(config->cache, source, value, ret_session);
+    if (value != NULL)
+        read_value(config, source, value, ret_session);
+    if (source == SOURCE_COOKIE && is_ended(cookie, ret_session))
+        *ret_session = (struct session){.signed_in = false};
 }
 
 char *session_find_cookie(const char *cookie_header, const char *name)
@@ -250,15 +321,20 @@ char *session_find_cookie(const char *cookie_header, const char *name)
 char *session_issue(const struct session_config *config, struct session *session)
 {
     cleanup(jwt_freep) jwt_t *jwt = NULL;
-    char *token;
+    char kid[KID_BYTES], *token;
     int r;
 
     assert(config->key != NULL && config->key[0] != '\0');
+    name_key(config->key, kid);
     session->issued_at_s = instant_now() / 1000;
     session->expires_at_s = session->issued_at_s + config->seconds;
     r = jwt_new(&jwt);
     if (r == 0)
+        r = jwt_add_header(jwt, "kid", kid);
+    if (r == 0)
         r = jwt_add_grant(jwt, "id", session->user_id);
+    if (r == 0 && session->id[0] != '\0')
+        r = jwt_add_grant(jwt, "sid", session->id);
     if (r == 0)
         r = jwt_add_grant(jwt, "email", session->email);
     if (r == 0)
@@ -294,4 +370,10 @@ char *session_cookie(const struct session_config *config, const char *token)
     sodium_bin2base64(base64, size, (const unsigned char *)json, strlen(json),
                       sodium_base64_VARIANT_ORIGINAL);
     return xasprintf("%s=%s; Path=/; HttpOnly; SameSite=Lax%s", config->cookie, base64, secure);
+}
+
+char *session_end_cookie(const struct session_config *config, const char *id)
+{
+    return xasprintf(ENDED_COOKIE "=%s; Path=/; Max-Age=%lld; HttpOnly; SameSite=Lax%s", id,
+                     (long long)(config->seconds + LATE_S), config->secure ? "; Secure" : "");
 }

@@ -43,6 +43,7 @@ enum {
 struct thread_client {
     mongoc_client_pool_t *pool;
     mongoc_client_t *client;
+    struct metric *clients; /* the store's */
 };
 
 /* What the driver logged last. The driver has one log handler for the whole process, and calls it
@@ -115,7 +116,22 @@ static void give_back(void *value)
     struct thread_client *mine = value;
 
     mongoc_client_pool_push(mine->pool, mine->client);
+    metric_add(mine->clients, -1);
     freep(&mine);
+}
+
+static void make_metrics(struct store *store, const struct store_config *config)
+{
+    struct metrics *metrics = config->metrics;
+
+    if (metrics == NULL)
+        metrics = store->own_metrics = metrics_new();
+    store->clients = metrics_gauge(metrics, "store_clients_in_use", "",
+                                   "Threads that have a client of MongoDB's pool.");
+    metric_set(metrics_gauge(metrics, "store_clients", "", "Clients in that pool."),
+               config->clients_max);
+    store->away = metrics_counter(metrics, "store_away_total", "",
+                                  "Calls that found MongoDB away, or too slow.");
 }
 
 int store_open(const struct store_config *config, struct store **ret_store)
@@ -143,6 +159,7 @@ int store_open(const struct store_config *config, struct store **ret_store)
     store = xcalloc(1, sizeof(*store));
     store->pool = pool;
     store->database = xstrdup(config->database);
+    make_metrics(store, config);
     atomic_store(&store->away_logged_ms, INT64_MIN / 2);
     if (pthread_key_create(&store->client_key, give_back) != 0)
         abort(); /* 1024 keys are gone: a defect */
@@ -157,6 +174,7 @@ struct store *store_free(struct store *store)
     store_thread_done(store);
     pthread_key_delete(store->client_key);
     mongoc_client_pool_destroy(store->pool);
+    metrics_free(store->own_metrics);
     freep(&store->database);
     freep(&store);
     return NULL;
@@ -179,6 +197,7 @@ static int away(struct store *store, const char *what, const char *message)
     int64_t last_ms = atomic_load(&store->away_logged_ms);
     char quoted[LOG_TEXT_BYTES];
 
+    metric_add(store->away, 1);
     if (now_ms - last_ms >= LOG_AGAIN_MS &&
         atomic_compare_exchange_strong(&store->away_logged_ms, &last_ms, now_ms))
         log_event(LOG_WARNING, "MongoDB is away", "call=%s text=%s", what,
@@ -199,7 +218,8 @@ mongoc_client_t *store_client(struct store *store)
         return NULL;
 
     mine = xmalloc(sizeof(*mine));
-    *mine = (struct thread_client){store->pool, client};
+    *mine = (struct thread_client){store->pool, client, store->clients};
+    metric_add(store->clients, 1);
     if (pthread_setspecific(store->client_key, mine) != 0)
         abort();
     return client;
@@ -330,4 +350,25 @@ int store_ping(struct store *store, int64_t timeout_ms)
                                       /* reply= */ NULL, &error);
     bson_destroy(&command);
     return ok ? 0 : store_failure(store, "ping", /* reply= */ NULL, &error, /* ret_index= */ NULL);
+}
+
+int store_disk(struct store *store, struct store_disk *ret_disk)
+{
+    mongoc_client_t *client = store_client(store);
+    bson_t command = BSON_INITIALIZER, reply;
+    bson_error_t error;
+    int r = 0;
+
+    if (!client)
+        return away(store, "dbStats", "all clients are taken by other threads");
+    BSON_APPEND_INT32(&command, "dbStats", 1);
+    if (mongoc_client_command_simple(client, store->database, &command, /* read_prefs= */ NULL,
+                                     &reply, &error))
+        *ret_disk = (struct store_disk){.used_bytes = store_read_int(&reply, "fsUsedSize", 0),
+                                        .bytes = store_read_int(&reply, "fsTotalSize", 0)};
+    else
+        r = store_failure(store, "dbStats", &reply, &error, /* ret_index= */ NULL);
+    bson_destroy(&command);
+    bson_destroy(&reply);
+    return r;
 }

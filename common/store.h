@@ -15,7 +15,7 @@
  */
 
 #include "common/fail.h"
-#include "common/writer.h"
+#include "common/metrics.h"
 
 #include <bson/bson.h>
 #include <stdbool.h>
@@ -28,10 +28,11 @@
 struct store;
 
 struct store_config {
-    const char *uri;      /* mongodb://…; write concern and timeouts are set here, not there */
-    const char *database; /* the service's own */
-    const char *app_name; /* shown in the server's log and currentOp */
-    int64_t clients_max;  /* the pool's size: threads that may call at once */
+    const char *uri;         /* mongodb://…; write concern and timeouts are set here, not there */
+    const char *database;    /* the service's own */
+    const char *app_name;    /* shown in the server's log and currentOp */
+    int64_t clients_max;     /* the pool's size: threads that may call at once */
+    struct metrics *metrics; /* or NULL */
 };
 
 /* One index that a service relies on. */
@@ -50,6 +51,12 @@ struct store *store_free(struct store *store); /* NULL is fine; returns NULL */
 
 /* Give this thread's client back to the pool; at the end of a thread that called in here. */
 void store_thread_done(struct store *store);
+
+/* The disk that the server keeps its data on; zeros where it does not tell. */
+struct store_disk {
+    int64_t used_bytes, bytes;
+};
+must_check int store_disk(struct store *store, struct store_disk *ret_disk);
 
 /* Is a writable primary there, within `timeout_ms`? 0 or -EAGAIN. (One that is there and does not
  * answer is given up within STORE_CALL_TIMEOUT_MS.) */

@@ -15,6 +15,8 @@ struct store {
     mongoc_client_pool_t *pool;
     char *database;
     pthread_key_t client_key;       /* each thread's struct thread_client */
+    struct metrics *own_metrics;    /* where the caller has none */
+    struct metric *clients, *away;  /* clients that threads have; calls that found nobody */
     _Atomic int64_t away_logged_ms; /* when an outage was last logged, by the steady clock */
 };
 

@@ -14,6 +14,7 @@
 #include "common/instant.h"
 #include "common/log.h"
 #include "common/parse.h"
+#include "common/span.h"
 #include "common/text.h"
 #include "common/writer.h"
 
@@ -28,6 +29,7 @@
 
 struct stripe {
     char *base, *key;
+    struct tracer *tracer; /* or NULL */
     bool test_mode;
     pthread_mutex_t mutex;
     CURL *idle[STRIPE_IDLE_MAX];
@@ -37,6 +39,7 @@ struct stripe {
 /* One request. `form` is its body (NULL: a GET), `idempotency` its key or NULL. */
 struct call {
     const char *path;
+    const char *what; /* in one word, for its span; borrowed for ever */
     const char *form;
     char idempotency[128];
     int64_t deadline_ms;
@@ -67,6 +70,11 @@ int stripe_open(const char *base, const char *key, struct stripe **ret_stripe)
     pthread_mutex_init(&stripe->mutex, NULL);
     *ret_stripe = stripe;
     return 0;
+}
+
+void stripe_trace(struct stripe *stripe, struct tracer *tracer)
+{
+    stripe->tracer = tracer;
 }
 
 struct stripe *stripe_free(struct stripe *stripe)
@@ -136,11 +144,23 @@ static void prepare(struct stripe *stripe, CURL *handle, struct call *call, cons
         curl_easy_setopt(handle, CURLOPT_POSTFIELDS, call->form);
 }
 
+static void end_span(struct span *span, const struct call *call, CURLcode code)
+{
+    span_text(span, "http.request.method", call->form == NULL ? "GET" : "POST");
+    span_number(span, "http.response.status_code", call->status);
+    if (code != CURLE_OK || call->status >= 400)
+        span_fail(span, code == CURLE_OPERATION_TIMEDOUT ? "timeout" : "refused");
+    span_end(span);
+}
+
 /* Send it. 0: a reply of some status has arrived whole; -EAGAIN: nothing is known. */
 static int send_call(struct stripe *stripe, struct call *call)
 {
     char *url = xasprintf("%s%s", stripe->base, call->path);
     struct curl_slist *headers = NULL;
+    const struct span_of of = {.kind = SPAN_CLIENT, .verb = "stripe", .object = call->what};
+    /* below what its thread works on; Stripe itself is not told of our traces */
+    struct span *span = span_begin_below(stripe->tracer, &of, trace_current(), /* ret_own= */ NULL);
     CURL *handle = handle_take(stripe);
     CURLcode code;
 
@@ -154,6 +174,7 @@ static int send_call(struct stripe *stripe, struct call *call)
     prepare(stripe, handle, call, url, headers);
     code = curl_easy_perform(handle);
     curl_easy_getinfo(handle, CURLINFO_RESPONSE_CODE, &call->status);
+    end_span(span, call, code);
     handle_give(stripe, handle);
     curl_slist_free_all(headers);
     free(url);
@@ -327,7 +348,7 @@ static int attach_token(struct stripe *stripe, const struct stripe_charge *charg
                         int64_t deadline_ms, struct stripe_intent *ret_intent, char **ret_customer,
                         char **ret_card)
 {
-    struct call call = {.path = "/v1/customers", .deadline_ms = deadline_ms};
+    struct call call = {.path = "/v1/customers", .what = "attach", .deadline_ms = deadline_ms};
     struct writer form;
     json_t *reply = NULL;
     int r;
@@ -356,6 +377,7 @@ int stripe_create(struct stripe *stripe, const struct stripe_charge *charge, int
     cleanup(freep) char *card = NULL;
     cleanup(writer_release) struct writer form = {0};
     struct call call = {.path = "/v1/payment_intents",
+                        .what = "create",
                         .deadline_ms = instant_monotonic() + timeout_ms};
     const char *method = stripe->test_mode ? test_method(charge->method) : charge->method;
     char amount[24];
@@ -391,7 +413,10 @@ int stripe_do(struct stripe *stripe, enum stripe_verb verb, const char *id, cons
                                         [STRIPE_CANCEL] = "cancel",
                                         [STRIPE_REFUND] = "refund"};
     cleanup(freep) char *path = xasprintf("/v1/payment_intents/%s/%s", id, names[verb]);
-    struct call call = {.path = path, .form = "", .deadline_ms = instant_monotonic() + timeout_ms};
+    struct call call = {.path = path,
+                        .what = names[verb],
+                        .form = "",
+                        .deadline_ms = instant_monotonic() + timeout_ms};
     cleanup(writer_release) struct writer form = {0};
     json_t *reply = NULL;
     int r;
@@ -413,79 +438,62 @@ int stripe_find(struct stripe *stripe, const char *id, int64_t timeout_ms,
                 struct stripe_intent *ret_intent)
 {
     cleanup(freep) char *path = xasprintf("/v1/payment_intents/%s?expand[]=latest_charge", id);
-    struct call call = {.path = path, .deadline_ms = instant_monotonic() + timeout_ms};
+    struct call call = {
+        .path = path, .what = "find", .deadline_ms = instant_monotonic() + timeout_ms};
 
     return exchange_intent(stripe, &call, ret_intent);
+}
+
+/* A list that is being read; `after` is the last intent seen, "" before the first. */
+struct list {
+    struct stripe *stripe;
+    char after[256];
+    bool more;
+    int (*each)(void *context, const struct stripe_intent *intent);
+    void *context;
+};
+
+/* Read one page. A next one is promised only behind an intent that is not the last one's: else we
+ * would go round in circles, or take a part for the whole. */
+static int list_page(struct list *list, int64_t timeout_ms)
+{
+    cleanup(freep) char *path = xasprintf("/v1/payment_intents?limit=100%s%s",
+                                          *list->after ? "&starting_after=" : "", list->after);
+    struct call call = {
+        .path = path, .what = "list", .deadline_ms = instant_monotonic() + timeout_ms};
+    struct stripe_intent intent = {0};
+    json_t *reply = NULL, *item;
+    size_t i;
+    int r = exchange(list->stripe, &call, &intent, &reply);
+
+    if (r != 0)
+        return r;
+    list->more = json_is_true(json_object_get(reply, "has_more"));
+    json_array_foreach(json_object_get(reply, "data"), i, item)
+    {
+        if (r == 0 && intent_read(item, &intent))
+            r = list->each(list->context, &intent);
+    }
+    if (r == 0 && list->more && (intent.id[0] == '\0' || strcmp(intent.id, list->after) == 0))
+        r = fail(-EIO, "stripe's list goes on after \"%s\" and does not move", list->after);
+    text_copy(list->after, sizeof(list->after), intent.id);
+    json_decref(reply);
+    return r;
 }
 
 int stripe_each(struct stripe *stripe, int64_t timeout_ms,
                 int (*each)(void *context, const struct stripe_intent *intent), void *context)
 {
-    char after[256] = "";
-    bool more = true;
+    struct list list = {.stripe = stripe, .more = true, .each = each, .context = context};
 
-    while (more) {
-        cleanup(freep) char *path =
-            xasprintf("/v1/payment_intents?limit=100%s%s", *after ? "&starting_after=" : "", after);
-        struct call call = {.path = path, .deadline_ms = instant_monotonic() + timeout_ms};
-        struct stripe_intent intent = {0};
-        json_t *reply = NULL, *item;
-        size_t i;
-        int r = exchange(stripe, &call, &intent, &reply);
+    for (int pages = 0; list.more; pages++) {
+        int r;
 
-        if (r != 0)
-            return r;
-        more = json_is_true(json_object_get(reply, "has_more"));
-        json_array_foreach(json_object_get(reply, "data"), i, item)
-        {
-            if (r == 0 && intent_read(item, &intent))
-                r = each(context, &intent);
-        }
-        more = more && text_copy(after, sizeof(after), intent.id) && *after != '\0';
-        json_decref(reply);
+        if (pages == STRIPE_PAGES_MAX)
+            return fail(-EIO, "stripe's list has more than %d pages", STRIPE_PAGES_MAX);
+        r = list_page(&list, timeout_ms);
         if (r != 0)
             return r;
     }
     return 0;
-}
-
-/* The hexadecimal signature at `hex` (up to a comma or the end) equals `expected`. */
-static bool signature_equals(const char *hex, const unsigned char expected[32])
-{
-    unsigned char given[32];
-    size_t length = strcspn(hex, ","), used;
-
-    return length == 2 * sizeof(given) &&
-           sodium_hex2bin(given, sizeof(given), hex, length, NULL, &used, NULL) == 0 &&
-           used == sizeof(given) && sodium_memcmp(given, expected, sizeof(given)) == 0;
-}
-
-bool stripe_signature_is_valid(const char *secret, const char *header, const char *body,
-                               size_t length, int64_t now_s)
-{
-    crypto_auth_hmacsha256_state state;
-    unsigned char expected[crypto_auth_hmacsha256_BYTES];
-    const char *at = strncmp(header, "t=", 2) == 0 ? header + 2 : NULL;
-    char *end;
-    long long signed_at_s;
-
-    if (*secret == '\0' || at == NULL || *at < '0' || *at > '9')
-        return false;
-    errno = 0;
-    signed_at_s = strtoll(at, &end, 10);
-    if (errno != 0 || *end != ',' || signed_at_s < now_s - STRIPE_TOLERANCE_S ||
-        signed_at_s > now_s + STRIPE_TOLERANCE_S)
-        return false;
-
-    crypto_auth_hmacsha256_init(&state, (const unsigned char *)secret, strlen(secret));
-    crypto_auth_hmacsha256_update(&state, (const unsigned char *)at, (size_t)(end - at));
-    crypto_auth_hmacsha256_update(&state, (const unsigned char *)".", 1);
-    crypto_auth_hmacsha256_update(&state, (const unsigned char *)body, length);
-    crypto_auth_hmacsha256_final(&state, expected);
-
-    /* Several v1 while a secret is being rolled; other schemes are ignored. */
-    for (const char *part = end; part != NULL; part = strchr(part + 1, ','))
-        if (strncmp(part, ",v1=", 4) == 0 && signature_equals(part + 4, expected))
-            return true;
-    return false;
 }

@@ -2,7 +2,7 @@
 #define COMMON_STRIPE_H
 
 /*
- * Stripe: the few calls of its API that we need, and the only file that knows libcurl.
+ * Stripe: the few calls of its API that we need.
  *
  * A charge is three calls: create an intent (nothing at stake yet), confirm it (the card is
  * authorised, manual capture), capture it. Creating and confirming are apart so that the intent's
@@ -25,6 +25,7 @@
 
 #define STRIPE_IDLE_MAX        32 /* connections that are kept */
 #define STRIPE_REPLY_MAX_BYTES (1u << 20)
+#define STRIPE_PAGES_MAX       2000 /* of a list: 200,000 intents, some minutes' reading */
 
 struct stripe;
 
@@ -76,6 +77,10 @@ struct stripe_charge {
 must_check int stripe_open(const char *base, const char *key, struct stripe **ret_stripe);
 struct stripe *stripe_free(struct stripe *stripe);
 
+/* From now on each call is a span below its thread's (span.h). Before the first call. */
+struct tracer;
+void stripe_trace(struct stripe *stripe, struct tracer *tracer);
+
 must_check int stripe_create(struct stripe *stripe, const struct stripe_charge *charge,
                              int64_t timeout_ms, struct stripe_intent *ret_intent);
 
@@ -91,7 +96,9 @@ must_check int stripe_do(struct stripe *stripe, enum stripe_verb verb, const cha
 must_check int stripe_find(struct stripe *stripe, const char *id, int64_t timeout_ms,
                            struct stripe_intent *ret_intent);
 
-/* Every intent, newest first, a page at a time (for the auditor). */
+/* Every intent, newest first, in pages of 100 (for the auditor); `timeout_ms` is for each page.
+ * -EIO: more than STRIPE_PAGES_MAX of them, or a page that does not lead on to the next: `each` has
+ * seen a part of the list. */
 must_check int stripe_each(struct stripe *stripe, int64_t timeout_ms,
                            int (*each)(void *context, const struct stripe_intent *intent),
                            void *context);

@@ -10,17 +10,16 @@
 
 #include "common/log.h"
 
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
-#define TRACE_ID_DIGITS 32
-#define SPAN_ID_DIGITS  16
+#define FLAGS_AT (SPAN_ID_AT + SPAN_ID_DIGITS + 1)
 
-/* "00-<32 digits>-<16 digits>-<2 digits>" */
-#define TRACE_ID_AT 3
-#define SPAN_ID_AT  (TRACE_ID_AT + TRACE_ID_DIGITS + 1)
-#define FLAGS_AT    (SPAN_ID_AT + SPAN_ID_DIGITS + 1)
+/* The last 14 digits of a trace's id are its chance: 56 random bits, the same for whoever asks
+ * (OpenTelemetry's rule for sampling by a ratio). */
+#define CHANCE_AT   (SPAN_ID_AT - 1 - 14)
+#define CHANCE_BITS 56
 
 static _Thread_local char current[TRACEPARENT_BYTES];
 static _Thread_local char current_trace_id[TRACE_ID_DIGITS + 1];
@@ -65,19 +64,47 @@ bool trace_is_valid(const char *traceparent)
            traceparent[FLAGS_AT - 1] == '-' && is_hex(traceparent + FLAGS_AT, 2);
 }
 
+bool trace_is_sampled(const char *traceparent)
+{
+    return trace_is_valid(traceparent) && strchr("13579bdf", traceparent[FLAGS_AT + 1]) != NULL;
+}
+
+static bool is_chosen(const char *made, double ratio)
+{
+    char digits[15] = "";
+
+    memcpy(digits, made + CHANCE_AT, sizeof(digits) - 1);
+    return (double)strtoull(digits, NULL, 16) < ratio * (double)(UINT64_C(1) << CHANCE_BITS);
+}
+
+void trace_make(const char *traceparent, double ratio, char ret_own[TRACEPARENT_BYTES])
+{
+    char made[TRACEPARENT_BYTES] = "00-00000000000000000000000000000000-0000000000000000-01";
+
+    if (trace_is_valid(traceparent)) {
+        memcpy(made, traceparent, TRACEPARENT_BYTES);
+    } else {
+        random_digits(made + TRACE_ID_AT, TRACE_ID_DIGITS);
+        if (!is_chosen(made, ratio))
+            made[FLAGS_AT + 1] = '0';
+    }
+    random_digits(made + SPAN_ID_AT, SPAN_ID_DIGITS);
+    memcpy(ret_own, made, sizeof(made)); /* at last, as it may be `traceparent` */
+}
+
+void trace_adopt(const char *own)
+{
+    memcpy(current, own, sizeof(current));
+    memcpy(current_trace_id, own + TRACE_ID_AT, TRACE_ID_DIGITS);
+    log_set_trace(current_trace_id);
+}
+
 void trace_begin(const char *traceparent)
 {
-    char begun[TRACEPARENT_BYTES] = "00-00000000000000000000000000000000-0000000000000000-01";
+    char own[TRACEPARENT_BYTES];
 
-    if (trace_is_valid(traceparent))
-        memcpy(begun, traceparent, TRACEPARENT_BYTES);
-    else
-        random_digits(begun + TRACE_ID_AT, TRACE_ID_DIGITS);
-    random_digits(begun + SPAN_ID_AT, SPAN_ID_DIGITS);
-
-    memcpy(current, begun, sizeof(current));
-    memcpy(current_trace_id, begun + TRACE_ID_AT, TRACE_ID_DIGITS);
-    log_set_trace(current_trace_id);
+    trace_make(traceparent, /* ratio= */ 1, own);
+    trace_adopt(own);
 }
 
 void trace_end(void)

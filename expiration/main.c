@@ -35,6 +35,7 @@ static int open_app(struct app *app)
     struct timer_config config = {
         .bus = app->core.bus,
         .metrics = app->core.metrics,
+        .tracer = app->core.tracer,
         .window_ms = (app->lock_seconds + WINDOW_SLACK_SECONDS) * 1000,
     };
     int r;

@@ -18,7 +18,6 @@
 #include "expiration/timer.h"
 
 #include "common/log.h"
-#include "common/trace.h"
 #include "expiration/app.h"
 
 #include <pthread.h>
@@ -79,13 +78,17 @@ static int refill(struct timer *timer)
 
 static int fire(struct timer *timer, const struct delay_job *job)
 {
+    const struct span_of of = {.kind = SPAN_INTERNAL, .verb = "fire", .object = "timer"};
+    struct span *span = span_begin(timer->config.tracer, &of, /* traceparent= */ NULL);
     struct event event;
     int r;
 
-    trace_begin(/* traceparent= */ NULL);
     event_expiration_complete(job, &event);
     r = bus_publish_wait(timer->config.bus, &event, PUBLISH_TIMEOUT_MS);
     trace_end();
+    if (r != 0)
+        span_fail(span, "unsaid");
+    span_end(span);
     if (r != 0)
         return r;
 

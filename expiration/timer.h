@@ -10,6 +10,7 @@
 #include "common/bus.h"
 #include "common/delay.h"
 #include "common/metrics.h"
+#include "common/span.h"
 
 struct timer;
 
@@ -17,7 +18,8 @@ struct timer_config {
     struct delay *delay;
     struct bus *bus;
     struct metrics *metrics;
-    int64_t window_ms; /* no order waits longer than this from its last event to its deadline */
+    struct tracer *tracer; /* or NULL */
+    int64_t window_ms;     /* no order waits longer than this from its last event to its deadline */
 };
 
 /* Start the thread. What `config` points to is borrowed until timer_free. */

@@ -68,7 +68,12 @@ must_check int order_change_withdraw(struct app *app, const char *order_id,
  * at least one of the two sees the other. */
 must_check int order_give_in_to_ticket(struct app *app, struct order *order);
 
-/* A job: cancel orders whose deadline passed without a timer (design: net two). */
+/* change.c: make the counters of what order_change ends, so that they are told while still 0. */
+int orders_open(struct app *app);
+
+/* sweep.c, jobs: cancel orders whose deadline passed without a timer; those of banned buyers that
+ * the ban did not find. */
 int job_sweep_overdue(struct app *app);
+int job_sweep_banned(struct app *app);
 
 #endif

@@ -7,11 +7,41 @@
 
 #include "orders/app.h"
 
-#include "common/log.h"
 #include "orders/ticket.h"
 
-#define SWEEP_BATCH    100
-#define SWEEP_AFTER_MS 2000 /* in calm the timers win: they are a few ms late, not seconds */
+#include <stdio.h>
+
+static struct metric *sales(struct app *app)
+{
+    return metrics_counter(app->core.metrics, "orders_sales_cents_total", "",
+                           "Prices of the tickets sold, in hundredths.");
+}
+
+static struct metric *cancelled(struct app *app, enum order_cause cause)
+{
+    char labels[48];
+
+    snprintf(labels, sizeof(labels), "cause=\"%s\"", order_cause_name(cause));
+    return metrics_counter(app->core.metrics, "orders_cancelled_total", labels,
+                           "Orders that ended without a sale, by why.");
+}
+
+/* Saved: if it is over by that, it is counted, as sold or as cancelled for its cause. */
+static void count_end(struct app *app, const struct order *order)
+{
+    if (order->status == ORDER_COMPLETE)
+        metric_add(sales(app), order->ticket.price_cents);
+    if (order->status == ORDER_CANCELLED)
+        metric_add(cancelled(app, order_cause(order)), 1);
+}
+
+int orders_open(struct app *app)
+{
+    sales(app);
+    for (enum order_cause cause = CAUSE_BUYER_CANCELLED; cause < CAUSE_COUNT; cause++)
+        cancelled(app, cause);
+    return 0;
+}
 
 int order_change(struct app *app, const struct order_change *change, struct order *ret_order)
 {
@@ -35,6 +65,8 @@ int order_change(struct app *app, const struct order_change *change, struct orde
 
         event_order(ret_order, &event);
         r = order_save(app->core.outbox, ret_order, &event);
+        if (r == 0)
+            count_end(app, ret_order);
         if (r != STALE)
             return r;
     }
@@ -81,24 +113,4 @@ int order_give_in_to_ticket(struct app *app, struct order *order)
     if (r != 0 || !withdrawn)
         return r;
     return order_change_withdraw(app, order->id, order);
-}
-
-int job_sweep_overdue(struct app *app)
-{
-    char ids[SWEEP_BATCH][ID_BYTES];
-    size_t count;
-    int r;
-
-    r = order_list_overdue(app->core.store, instant_now() - SWEEP_AFTER_MS, SWEEP_BATCH, ids,
-                           &count);
-    if (r != 0)
-        return r;
-    if (count > 0)
-        log_event(LOG_WARNING, "orders are overdue and had no timer", "count=%zu", count);
-    for (size_t i = 0; i < count; i++) {
-        r = order_change_expire(app, ids[i]);
-        if (r < 0)
-            return r;
-    }
-    return 0;
 }

@@ -103,9 +103,7 @@ static int on_payment(struct app *app, const struct event *event)
     if (r != 0)
         return r;
     if (news.closes_gap)
-        metric_add(metrics_counter(app->core.metrics, "event_gaps_closed_total", "",
-                                   "Gaps between versions closed by a newer whole state."),
-                   1);
+        metric_add(copy_gaps_closed(app->core.metrics), 1);
     /* A withdrawal that lost to this payment wins after all if it failed. Asked on repeats too, so
      * that a process killed between the two saves leaves nothing undone. */
     return order_give_in_to_ticket(app, &order);

@@ -22,10 +22,13 @@ static const struct setting settings[] = {
 static const struct service_job jobs[] = {
     {"sweep-overdue", 1000, job_sweep_overdue,
      "cancels orders whose deadline passed without a timer"},
+    {"sweep-banned",  1000, job_sweep_banned,
+     "cancels orders that crossed their buyer's ban"},
 };
 /* clang-format on */
 
-static const struct service_aggregate aggregates[] = {{ORDERS, event_order_of_document}};
+static const struct service_aggregate aggregates[] = {
+    {ORDERS, event_order_of_document, order_from_event}};
 
 static const struct service orders = {
     .name = "orders",
@@ -47,6 +50,7 @@ static const struct service orders = {
     .aggregates = aggregates,
     .aggregate_count = ARRAY_LENGTH(aggregates),
     .feed = &orders_feed,
+    .open = orders_open,
 };
 
 int main(int argc, char **argv)

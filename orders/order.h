@@ -127,11 +127,20 @@ void order_to_bson(const struct order *order, bson_t *document);
 /* Append what may change after the order was made. */
 void order_state_to_bson(const struct order *order, bson_t *document);
 
+/* What an event says of an order's document. Which payments there were is heard again, from them.
+ */
+struct recovered;
+void order_from_event(const struct event *event, struct recovered *ret_fields);
+
 /* Read an order from its document. 0, or -EIO where it is no order. */
 must_check int order_from_bson(const bson_t *document, struct order *ret_order);
 
 /* Find by id. 0 or NOT_FOUND. */
 must_check int order_find(struct store *store, const char *id, struct order *ret_order);
+
+/* Find by id for `user_id`. 0, NOT_FOUND, or FORBIDDEN: it is somebody else's. */
+must_check int order_find_own(struct store *store, const char *id, const char *user_id,
+                              struct order *ret_order);
 
 /* The id of the live order of a ticket. 0 or NOT_FOUND. */
 must_check int order_find_live(struct store *store, const char *ticket_id, char ret_id[ID_BYTES]);
@@ -150,6 +159,10 @@ must_check int order_list_overdue(struct store *store, int64_t overdue_ms, size_
                                   char (*ret_ids)[ID_BYTES], size_t *ret_count);
 must_check int order_list_open(struct store *store, const char *user_id, int64_t made_ms,
                                char (*ret_ids)[ID_BYTES], size_t *ret_count);
+
+/* Ids of open orders of any of these buyers: at most ORDER_SLOTS_MAX. */
+must_check int order_list_open_of(struct store *store, char (*user_ids)[ID_BYTES],
+                                  size_t user_count, char (*ret_ids)[ID_BYTES], size_t *ret_count);
 
 /* A buyer's orders, newest first: `each` for at most `limit` of them after `cursor` (NULL: from the
  * first). Where there are more, ret_next is the cursor to go on with, else "". INVALID: `cursor` is

@@ -12,6 +12,10 @@
 
 #include "orders/order.h"
 
+#include "common/recovered.h"
+
+#include <stdlib.h>
+
 static void append_history(bson_t *document, const struct order *order)
 {
     bson_t list, step;
@@ -74,6 +78,57 @@ void order_to_bson(const struct order *order, bson_t *document)
     BSON_APPEND_INT64(&ticket, "version", order->ticket.version);
     bson_append_document_end(document, &ticket);
     order_state_to_bson(order, document);
+}
+
+/* {status, at, cause} at the end of the history. An event that changed no status tells the step
+ * before it once more; the bound keeps the order readable whatever it was through. */
+static void push_step(bson_t *push, const struct event *event)
+{
+    bson_t history, each, step;
+
+    BSON_APPEND_DOCUMENT_BEGIN(push, "history", &history);
+    BSON_APPEND_ARRAY_BEGIN(&history, "$each", &each);
+    BSON_APPEND_DOCUMENT_BEGIN(&each, "0", &step);
+    BSON_APPEND_UTF8(&step, "status", order_status_name(event->order.status));
+    BSON_APPEND_DATE_TIME(&step, "at", event->at_ms);
+    BSON_APPEND_UTF8(&step, "cause", event->order.cause);
+    bson_append_document_end(&each, &step);
+    bson_append_array_end(&history, &each);
+    BSON_APPEND_INT32(&history, "$slice", -(ORDER_HISTORY_MAX / 2));
+    bson_append_document_end(push, &history);
+}
+
+/* The slot is one of nobody's, which no event tells: made of the order's id it is its own, and
+ * beyond those that are given out, so the buyer may have one order more while this one is open. */
+static int64_t recovered_slot(const char *order_id)
+{
+    return ORDER_SLOTS_MAX + (int64_t)strtoul(order_id + ID_BYTES - 7, NULL, 16);
+}
+
+void order_from_event(const struct event *event, struct recovered *ret_fields)
+{
+    const struct order_state *state = &event->order;
+    bson_t *set = &ret_fields->set, *insert = &ret_fields->insert, child;
+
+    store_append_id(set, "userId", state->user_id);
+    store_append_id(set, "ticketId", state->ticket.id);
+    BSON_APPEND_DOCUMENT_BEGIN(set, "ticket", &child);
+    BSON_APPEND_UTF8(&child, "title", state->ticket.title);
+    BSON_APPEND_INT64(&child, "priceCents", state->ticket.price_cents);
+    BSON_APPEND_INT64(&child, "version", state->ticket.version);
+    bson_append_document_end(set, &child);
+    BSON_APPEND_UTF8(set, "status", order_status_name(state->status));
+    BSON_APPEND_BOOL(set, "live", order_status_is_live(state->status));
+    BSON_APPEND_BOOL(set, "open", order_status_is_open(state->status));
+    BSON_APPEND_DATE_TIME(set, "expiresAt", state->expires_at_ms);
+    BSON_APPEND_BOOL(set, "stretched",
+                     event->version > 0); /* a payment had begun, or it was over */
+    push_step(&ret_fields->push, event);
+
+    BSON_APPEND_DATE_TIME(insert, "createdAt", event->at_ms);
+    BSON_APPEND_INT64(insert, "slot", recovered_slot(event->aggregate_id));
+    BSON_APPEND_ARRAY_BEGIN(insert, "payments", &child);
+    bson_append_array_end(insert, &child);
 }
 
 /* Read one {status, at, cause}. */

@@ -24,6 +24,16 @@ int order_find(struct store *store, const char *id, struct order *ret_order)
     return order_from_bson(document, ret_order);
 }
 
+int order_find_own(struct store *store, const char *id, const char *user_id,
+                   struct order *ret_order)
+{
+    int r = order_find(store, id, ret_order);
+
+    if (r != 0)
+        return r;
+    return strcmp(ret_order->user_id, user_id) == 0 ? 0 : FORBIDDEN;
+}
+
 struct id_list {
     char (*ids)[ID_BYTES];
     size_t count, most;
@@ -107,6 +117,30 @@ int order_list_open(struct store *store, const char *user_id, int64_t made_ms,
     store_append_id(&filter, "userId", user_id);
     BSON_APPEND_BOOL(&filter, "open", true);
     append_before(&filter, "createdAt", made_ms);
+    r = list_ids(store, &filter, &list);
+    if (r == 0)
+        *ret_count = list.count;
+    return r;
+}
+
+int order_list_open_of(struct store *store, char (*user_ids)[ID_BYTES], size_t user_count,
+                       char (*ret_ids)[ID_BYTES], size_t *ret_count)
+{
+    cleanup(bson_destroy) bson_t filter = BSON_INITIALIZER;
+    struct id_list list = {.ids = ret_ids, .most = ORDER_SLOTS_MAX};
+    bson_t part, any;
+    char key[24];
+    int r;
+
+    BSON_APPEND_DOCUMENT_BEGIN(&filter, "userId", &part);
+    BSON_APPEND_ARRAY_BEGIN(&part, "$in", &any);
+    for (size_t i = 0; i < user_count; i++) {
+        snprintf(key, sizeof(key), "%zu", i);
+        store_append_id(&any, key, user_ids[i]);
+    }
+    bson_append_array_end(&part, &any);
+    bson_append_document_end(&filter, &part);
+    BSON_APPEND_BOOL(&filter, "open", true);
     r = list_ids(store, &filter, &list);
     if (r == 0)
         *ret_count = list.count;

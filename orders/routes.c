@@ -207,11 +207,9 @@ static int route_show_order(struct app *app, const struct http_request *request,
     struct order order;
     int r;
 
-    r = order_find(app->core.store, request->ids[0], &order);
+    r = order_find_own(app->core.store, request->ids[0], request->session.user_id, &order);
     if (r != 0)
         return r;
-    if (strcmp(order.user_id, request->session.user_id) != 0)
-        return FORBIDDEN;
     return reply_order(reply, 200, &order);
 }
 

@@ -6,8 +6,6 @@
 
 #include "orders/app.h"
 
-#include <string.h>
-
 static int write_order(struct app *app, const struct event *event, struct writer *out)
 {
     struct order order;
@@ -38,11 +36,9 @@ int route_stream_order(struct app *app, const struct http_request *request,
     struct order order;
     int r;
 
-    r = order_find(app->core.store, request->ids[0], &order);
+    r = order_find_own(app->core.store, request->ids[0], request->session.user_id, &order);
     if (r != 0)
         return r;
-    if (strcmp(order.user_id, request->session.user_id) != 0)
-        return FORBIDDEN;
     if (!feed_cursor_is_current(cursor)) {
         writer_init(&json);
         order_to_json(&order, &json, /* key= */ NULL);

@@ -29,6 +29,9 @@ extern const size_t payment_index_count;
 int route_stripe_webhook(struct app *app, const struct http_request *request,
                          struct http_reply *reply);
 
+/* The counter of disputes; it is told while it is still 0. */
+struct metric *webhook_disputes(struct app *app);
+
 /* Job: finish what a crash or a silent Stripe left, a lease for each. */
 int resolve_payments(struct app *app);
 

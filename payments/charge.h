@@ -18,8 +18,9 @@ struct charger {
     struct outbox *outbox;
     struct stripe *stripe;
     struct gate *gate;
-    int64_t call_ms;    /* how long one call to Stripe may take */
-    int64_t resolve_ms; /* how long after a step somebody looks again */
+    struct tracer *tracer; /* or NULL */
+    int64_t call_ms;       /* how long one call to Stripe may take */
+    int64_t resolve_ms;    /* how long after a step somebody looks again */
 };
 
 /* The longest text of a refusal, as Stripe says it. */

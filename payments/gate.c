@@ -22,6 +22,10 @@
 static const char *const lane_names[] = {
     [GATE_BUYER] = "buyer", [GATE_WEBHOOK] = "webhook", [GATE_SETTLER] = "settler"};
 
+/* The calls that charge.c makes; their counters are there from the start. */
+static const char *const call_names[] = {"create",  "find",   "confirm",
+                                         "capture", "cancel", "refund"};
+
 /* One lane's share. */
 struct lane {
     struct breaker breaker;
@@ -36,6 +40,24 @@ struct gate {
     struct lane lanes[GATE_LANES];
     struct metrics *metrics;
 };
+
+static struct metric *calls(struct metrics *metrics, const char *call, const char *end)
+{
+    char labels[64];
+
+    snprintf(labels, sizeof(labels), "call=\"%s\",end=\"%s\"", call, end);
+    return metrics_counter(metrics, "stripe_calls_total", labels,
+                           "Calls to Stripe, by how they ended.");
+}
+
+static struct histogram *call_seconds(struct metrics *metrics, const char *call)
+{
+    char labels[64];
+
+    snprintf(labels, sizeof(labels), "call=\"%s\"", call);
+    return metrics_histogram(metrics, "stripe_call_seconds", labels,
+                             "How long calls to Stripe took.");
+}
 
 static void open_lane(struct gate *gate, enum gate_lane which, const struct breaker_rule *rule)
 {
@@ -70,6 +92,10 @@ struct gate *gate_new(const struct gate_config *config)
     gate->metrics = config->metrics;
     for (enum gate_lane lane = 0; lane < GATE_LANES; lane++)
         open_lane(gate, lane, &rule);
+    for (size_t i = 0; i < ARRAY_LENGTH(call_names); i++) {
+        calls(gate->metrics, call_names[i], "ok");
+        call_seconds(gate->metrics, call_names[i]);
+    }
     gate->lanes[GATE_BUYER].places = config->places;
     gate->lanes[GATE_BUYER].waiting_max = config->places / 2;
     gate->lanes[GATE_WEBHOOK].places = config->places > 4 ? config->places / 4 : 1;
@@ -200,16 +226,9 @@ static void tell_breaker(struct gate_visit *visit, bool well)
 int visit_heard(struct gate_visit *visit, int r, const struct stripe_intent *intent)
 {
     struct metrics *metrics = visit->gate->metrics;
-    char labels[64];
 
-    snprintf(labels, sizeof(labels), "call=\"%s\",end=\"%s\"", visit->call, end_name(r, intent));
-    metric_add(metrics_counter(metrics, "stripe_calls_total", labels,
-                               "Calls to Stripe, by how they ended."),
-               1);
-    snprintf(labels, sizeof(labels), "call=\"%s\"", visit->call);
-    histogram_add(
-        metrics_histogram(metrics, "stripe_call_seconds", labels, "How long calls to Stripe took."),
-        instant_monotonic_us() - visit->began_us);
+    metric_add(calls(metrics, visit->call, end_name(r, intent)), 1);
+    histogram_add(call_seconds(metrics, visit->call), instant_monotonic_us() - visit->began_us);
     tell_breaker(visit, r != -EAGAIN || intent->silence == STRIPE_KEY_IN_USE);
     return r == -EACCES ? -EAGAIN
                         : r; /* an operator's to mend; to who waits it is one more later */

@@ -33,7 +33,8 @@ static const enum event_type says[] = {
     EVENT_PAYMENT_FAILED,  EVENT_PAYMENT_VOIDED,     EVENT_PAYMENT_REFUNDED,
 };
 
-static const struct service_aggregate aggregates[] = {{"payments", payment_to_event}};
+static const struct service_aggregate aggregates[] = {
+    {"payments", payment_to_event, payment_from_event}};
 
 static void check(struct app *app, struct writer *problems)
 {
@@ -56,6 +57,9 @@ static int payments_open(struct app *app)
 
     if (r != 0)
         return r;
+    webhook_disputes(app);
+    stripe_trace(app->charger.stripe, app->core.tracer);
+    app->charger.tracer = app->core.tracer;
     app->charger.gate = gate_new(&gate);
     app->charger.call_ms = app->stripe_ms;
     app->charger.store = app->core.store;

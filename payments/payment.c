@@ -9,6 +9,8 @@
 
 #include "payments/payment.h"
 
+#include "common/recovered.h"
+
 #include <assert.h>
 #include <string.h>
 
@@ -121,6 +123,21 @@ int payment_to_event(const bson_t *document, struct event *ret_event)
         return fail(-EIO, "payment %s cannot be read", payment.id);
     event_payment(ret_event, &payment);
     return 0;
+}
+
+void payment_from_event(const struct event *event, struct recovered *ret_fields)
+{
+    const struct payment_state *state = &event->payment;
+    bson_t *set = &ret_fields->set;
+
+    store_append_id(set, "orderId", state->order_id);
+    BSON_APPEND_INT64(set, "amount", state->amount_cents);
+    BSON_APPEND_UTF8(set, "currency", state->currency);
+    BSON_APPEND_UTF8(set, "status", payment_status_name(state->status));
+    BSON_APPEND_BOOL(set, "live", payment_is_live(state->status));
+    if (state->stripe_id[0] != '\0')
+        BSON_APPEND_UTF8(set, "stripeId", state->stripe_id);
+    BSON_APPEND_DATE_TIME(set, "workAt", event->at_ms);
 }
 
 int payment_insert(struct outbox *outbox, const struct payment *payment, int64_t work_at_ms)

@@ -63,6 +63,11 @@ enum event_type payment_event_type(enum payment_status status);
 void event_payment(struct event *event, const struct payment *payment);
 int payment_to_event(const bson_t *document, struct event *ret_event);
 
+/* What an event says of a payment's document: not who pays (the order's copy knows), nor with
+ * which card. Somebody looks at it at once, and asks Stripe. */
+struct recovered;
+void payment_from_event(const struct event *event, struct recovered *ret_fields);
+
 void payment_to_json(const struct payment *payment, bool with_secret, struct writer *out);
 
 /* Insert with its event; somebody looks again at `work_at_ms`. CONFLICT: the order has a live

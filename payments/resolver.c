@@ -9,6 +9,7 @@
  */
 
 #include "common/log.h"
+#include "common/span.h"
 #include "payments/app.h"
 
 #define LEASE_MS   30000
@@ -24,15 +25,23 @@ static void try_again(struct app *app, const struct payment *payment)
         log_event(LOG_INFO, "payment waits for its lease to end", "payment=%s", payment->id);
 }
 
+/* In a trace of its own: the request that has begun it is long over. */
 static int settle(struct app *app, struct payment *payment)
 {
+    const struct span_of of = {.kind = SPAN_INTERNAL, .verb = "resolve", .object = "payment"};
     char message[CHARGE_MESSAGE_BYTES];
     struct gate_visit visit;
+    struct span *span;
     int r = gate_enter(app->charger.gate, GATE_SETTLER, &visit);
 
     if (r != 0)
         return r;
+    span = span_begin(app->charger.tracer, &of, /* traceparent= */ NULL);
     r = charge_settle(&app->charger, &visit, payment, TIMEOUT_MS, message);
+    trace_end();
+    if (r < 0)
+        span_fail(span, "unsettled");
+    span_end(span);
     gate_leave(&visit);
     return r;
 }

@@ -192,8 +192,14 @@ static int route_show_payment(struct app *app, const struct http_request *reques
                               struct http_reply *reply)
 {
     struct payment payment;
+    struct order order;
     int r = payment_find(app->core.store, request->ids[0], &payment);
 
+    if (r == 0 && payment.user_id[0] == '\0') { /* its document was lost, and made from events */
+        r = order_find(app->core.store, payment.state.order_id, &order);
+        if (r == 0)
+            memcpy(payment.user_id, order.user_id, sizeof(payment.user_id));
+    }
     if (r != 0)
         return r;
     if (strcmp(payment.user_id, request->session.user_id) != 0)

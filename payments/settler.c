@@ -1,5 +1,6 @@
 /*
- * Settler: order ids in a ring, threads that settle each order's live payment.
+ * Settler: orders in a ring, threads that settle each order's live payment, in the trace of the
+ * event that has ended the order.
  *
  * The order's end is in its copy before the id is queued here, so a settler that finds nothing to
  * do is right: somebody else has settled it.
@@ -8,6 +9,7 @@
 #include "payments/settler.h"
 
 #include "common/log.h"
+#include "common/span.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -16,23 +18,30 @@
 #define SETTLE_TIMEOUT_MS 20000 /* for all steps of one payment; Stripe's own limit is below */
 #define WORKERS_MAX       32
 
+/* An order that has ended, and the trace of the event that said so. */
+struct errand {
+    char order_id[ID_BYTES], traceparent[TRACEPARENT_BYTES];
+};
+
 struct settler {
     struct charger charger;
     pthread_mutex_t mutex;
     pthread_cond_t queued;
-    char ring[SETTLER_QUEUE_MAX][ID_BYTES];
+    struct errand ring[SETTLER_QUEUE_MAX];
     size_t first, count;
     bool stopping;
     pthread_t threads[WORKERS_MAX];
     size_t thread_count;
 };
 
-static void settle(struct settler *settler, const char *order_id)
+static void settle(struct settler *settler, const struct errand *errand)
 {
+    const struct span_of of = {.kind = SPAN_INTERNAL, .verb = "settle", .object = "payment"};
+    struct span *span = span_begin(settler->charger.tracer, &of, errand->traceparent);
     struct payment payment;
     struct gate_visit visit;
     char message[CHARGE_MESSAGE_BYTES];
-    int r = payment_find_live(settler->charger.store, order_id, &payment);
+    int r = payment_find_live(settler->charger.store, errand->order_id, &payment);
 
     if (r == 0)
         r = gate_enter(settler->charger.gate, GATE_SETTLER, &visit);
@@ -40,12 +49,16 @@ static void settle(struct settler *settler, const char *order_id)
         r = charge_settle(&settler->charger, &visit, &payment, SETTLE_TIMEOUT_MS, message);
         gate_leave(&visit);
     }
-    if (r < 0)
-        log_event(LOG_WARNING, "payment is left to the resolver", "order=%s", order_id);
+    if (r < 0) {
+        log_event(LOG_WARNING, "payment is left to the resolver", "order=%s", errand->order_id);
+        span_fail(span, "unsettled");
+    }
+    trace_end();
+    span_end(span);
 }
 
-/* The next order id, or false once the settler stops. */
-static bool next(struct settler *settler, char ret_order_id[ID_BYTES])
+/* The next order, or false once the settler stops. */
+static bool next(struct settler *settler, struct errand *ret_errand)
 {
     bool found = false;
 
@@ -53,7 +66,7 @@ static bool next(struct settler *settler, char ret_order_id[ID_BYTES])
     while (settler->count == 0 && !settler->stopping)
         pthread_cond_wait(&settler->queued, &settler->mutex);
     if (settler->count > 0 && !settler->stopping) {
-        memcpy(ret_order_id, settler->ring[settler->first], ID_BYTES);
+        *ret_errand = settler->ring[settler->first];
         settler->first = (settler->first + 1) % SETTLER_QUEUE_MAX;
         settler->count--;
         found = true;
@@ -65,10 +78,10 @@ static bool next(struct settler *settler, char ret_order_id[ID_BYTES])
 static void *work(void *context)
 {
     struct settler *settler = context;
-    char order_id[ID_BYTES];
+    struct errand errand;
 
-    while (next(settler, order_id))
-        settle(settler, order_id);
+    while (next(settler, &errand))
+        settle(settler, &errand);
     store_thread_done(settler->charger.store);
     return NULL;
 }
@@ -79,7 +92,8 @@ void settler_wake(struct settler *settler, const char *order_id)
     if (settler->count < SETTLER_QUEUE_MAX) {
         size_t last = (settler->first + settler->count) % SETTLER_QUEUE_MAX;
 
-        text_copy(settler->ring[last], ID_BYTES, order_id);
+        text_copy(settler->ring[last].order_id, ID_BYTES, order_id);
+        text_copy(settler->ring[last].traceparent, TRACEPARENT_BYTES, trace_current());
         settler->count++;
         pthread_cond_signal(&settler->queued);
     }

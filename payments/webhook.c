@@ -77,14 +77,18 @@ static int follow_intent(struct app *app, const char *intent)
     return r;
 }
 
+struct metric *webhook_disputes(struct app *app)
+{
+    return metrics_counter(app->core.metrics, "stripe_disputes_total", "",
+                           "Payments that their buyers dispute.");
+}
+
 /* A new dispute, or how one went on. */
 static void note_dispute(struct app *app, const char *intent, const char *type)
 {
     log_event(LOG_WARNING, "a payment is disputed", "stripe=%s type=%s", intent, type);
     if (strcmp(type, DISPUTES "created") == 0)
-        metric_add(metrics_counter(app->core.metrics, "stripe_disputes_total", "",
-                                   "Payments that their buyers dispute."),
-                   1);
+        metric_add(webhook_disputes(app), 1);
 }
 
 /* What a webhook says for the first time. */

@@ -56,7 +56,8 @@ struct seen_event {
 struct world {
     int64_t now_ms;
     struct rows tickets, orders, payments, intents, aggregates, events;
-    bool truncated[OWNER_COUNT]; /* the stream no longer reaches back to its beginning */
+    bool truncated[OWNER_COUNT];  /* the stream no longer reaches back to its beginning */
+    int64_t made_ms[OWNER_COUNT]; /* when the stream was made: after a loss, again */
     bool with_stripe;
 };
 

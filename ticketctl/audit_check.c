@@ -204,6 +204,18 @@ static void check_deadlines(const struct world *world, struct rows *findings)
 
 /* ---- P2: versions and events ---- */
 
+/* May the first events of an aggregate be gone? Where the stream forgets its oldest, and where it
+ * was made anew after it was lost: of what is older than it (an id begins with the second in which
+ * it was made) it holds what was said since, or again. */
+static bool may_lack_beginning(const struct world *world, const struct seen_aggregate *aggregate)
+{
+    char seconds[9] = {0};
+
+    memcpy(seconds, aggregate->id, sizeof(seconds) - 1);
+    return world->truncated[aggregate->owner] ||
+           (int64_t)strtoull(seconds, NULL, 16) * 1000 < world->made_ms[aggregate->owner];
+}
+
 static void check_versions(const struct world *world, const struct seen_aggregate *aggregate,
                            struct rows *findings)
 {
@@ -215,7 +227,7 @@ static void check_versions(const struct world *world, const struct seen_aggregat
     if (aggregate->waiting > 0)
         found(findings, "P2", "%s %s has %" PRId64 " events that nobody has published", name,
               aggregate->id, aggregate->waiting);
-    if (world->truncated[aggregate->owner])
+    if (may_lack_beginning(world, aggregate))
         next = event != NULL ? event->version : aggregate->version + 1;
     for (; event != NULL && (const char *)event < end && strcmp(event->id, aggregate->id) == 0;
          event++) {

@@ -138,16 +138,20 @@ static int read_owner(struct tool *tool, struct world *world, enum event_owner o
     struct bus_range range = {.owner = owner};
     struct reader reader = {.world = world, .owner = owner};
     struct store *store = tool_store(tool, owner);
+    struct bus_extent extent;
     bson_t all = BSON_INITIALIZER;
     int r;
 
     if (store == NULL)
         return -EAGAIN;
-    r = bus_replay(tool->bus, &range, see_event, &reader);
+    r = bus_extent(tool->bus, owner, &extent);
+    if (r == 0)
+        r = bus_replay(tool->bus, &range, see_event, &reader);
     if (r == 0)
         r = store_each(store, event_owner_info(owner)->stream, &all, NULL, see_document, &reader);
     bson_destroy(&all);
     world->truncated[owner] = reader.first_sequence > 1;
+    world->made_ms[owner] = extent.made_ms;
     return r;
 }
 

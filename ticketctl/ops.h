@@ -8,6 +8,8 @@
  *   ops_overview.c  GET overview: what the lookers below found, or why they did not
  *   ops_services.c  looks at the services' processes; remembers who hears what
  *   ops_stores.c    looks at broker, databases, timers and Stripe
+ *   ops_count.c     what databases are asked for, by both looks and metrics
+ *   ops_metrics.c   the same for /metrics, now and then
  *   ops_letters.c   dead letters
  *   ops_path.c      one order's path through the services
  *   ops_auditor.c   the audit, now and then
@@ -63,6 +65,40 @@ int look_stripe(struct app *app, struct errand *errand);    /* nothing but wheth
 
 /* 0, or -EAGAIN with its reason on the errand: whether MongoDB answers at all, found out fast. */
 must_check int ops_ping_databases(struct app *app, struct errand *errand);
+
+/* ops_count.c: of one database, by its indexes. 0 or < 0. At most OPS_COUNT_MAX documents are
+ * counted, of open orders and payments ten times as many. */
+#define OPS_COUNT_MAX 1000
+
+struct outbox_count {
+    int64_t documents; /* with events that wait */
+    int64_t oldest_ms; /* how long the first of them has waited */
+};
+must_check int count_outboxes(struct store *store, enum event_owner owner,
+                              struct outbox_count *ret_count);
+
+struct hold_count {
+    int64_t of_status[ORDER_STATUS_COUNT];
+    int64_t overdue, oldest_overdue_ms; /* past their deadline; how long the first of them is */
+    int64_t next_at_ms;                 /* the next deadline; 0: there is none */
+};
+must_check int count_holds(struct store *store, struct hold_count *ret_count);
+
+struct payment_count { /* those that somebody has to look at again */
+    int64_t of_status[PAYMENT_STATUS_COUNT];
+    int64_t oldest_ms;
+};
+must_check int count_unsettled(struct store *store, struct payment_count *ret_count);
+
+/* ops_metrics.c: jobs that look at each store every MEASURE_PERIOD_MS, each on a thread of its own;
+ * and what an audit came to, without findings where it was `unable`. */
+#define MEASURE_PERIOD_MS 10000
+#define OPS_BROKER_MS     500 /* for one question to the broker */
+int measure_broker(struct app *app);
+int measure_databases(struct app *app);
+int measure_timers(struct app *app);
+void measure_audit(struct app *app, const struct rows *findings, bool unable, int64_t took_ms);
+void measure_open(struct app *app); /* make what is told while it is still 0 */
 
 /* Copy who hears what, as far as it is known. */
 void ops_hearing(struct app *app, struct hearing ret_hearing[OWNER_COUNT]);

@@ -66,6 +66,7 @@ static void conclude(struct app *app, const struct world *world, struct rows *fi
     struct auditor *auditor = app->auditor;
     int64_t now_ms = instant_monotonic();
 
+    measure_audit(app, findings, result != 0, now_ms - auditor->begun_ms);
     rows_release(&auditor->last.findings);
     auditor->last = (struct verdict){
         .known = true,

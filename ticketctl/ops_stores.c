@@ -1,8 +1,7 @@
 /*
  * Broker, databases, timers and Stripe: what is in them, and whether they answer.
  *
- * Databases are asked for what their indexes can tell (open orders, documents with an outbox), so
- * that looking costs little, however large they are.
+ * What databases are asked for is in ops_count.c.
  */
 
 #include "common/instant.h"
@@ -11,12 +10,9 @@
 
 #include <string.h>
 
-#define BROKER_MS       500
 #define PING_MS         500
 #define STRIPE_MS       1200
 #define STRIPE_EVERY_MS 15000 /* it is somebody else's: asked no oftener */
-#define COUNT_MAX       1000
-#define HOLDS_MAX       10000
 
 /* ---- the broker ---- */
 
@@ -68,7 +64,7 @@ int look_broker(struct app *app, struct errand *errand)
 
     write_array_begin(&errand->parts[0], NULL);
     write_array_begin(&errand->parts[1], NULL);
-    r = bus_survey(app->core.bus, BROKER_MS, see_stream, see_consumer, errand);
+    r = bus_survey(app->core.bus, OPS_BROKER_MS, see_stream, see_consumer, errand);
     write_array_end(&errand->parts[0]);
     write_array_end(&errand->parts[1]);
     return r == 0 ? 0 : errand_fail(errand, r, "NATS is away");
@@ -76,59 +72,16 @@ int look_broker(struct app *app, struct errand *errand)
 
 /* ---- the databases ---- */
 
-struct backlog {
-    int64_t waiting, oldest_ms;
-};
-
-static int see_waiting(void *context, const bson_t *document)
-{
-    struct backlog *backlog = context;
-    int64_t since_ms = store_read_instant(document, "pendingAt", backlog->oldest_ms);
-
-    backlog->waiting++;
-    if (since_ms < backlog->oldest_ms)
-        backlog->oldest_ms = since_ms;
-    return 0;
-}
-
-/* {"$gt": the epoch} under `key`: whatever has such an instant, found by its index. */
-static void append_has_instant(bson_t *filter, const char *key)
-{
-    bson_t part;
-
-    bson_append_document_begin(filter, key, -1, &part);
-    BSON_APPEND_DATE_TIME(&part, "$gt", 0);
-    bson_append_document_end(filter, &part);
-}
-
-/* Options that give two fields of at most `most` documents. */
-static void append_options(bson_t *options, const char *field, const char *other, int64_t most)
-{
-    bson_t part;
-
-    BSON_APPEND_DOCUMENT_BEGIN(options, "projection", &part);
-    BSON_APPEND_INT32(&part, field, 1);
-    BSON_APPEND_INT32(&part, other, 1);
-    bson_append_document_end(options, &part);
-    BSON_APPEND_INT64(options, "limit", most);
-}
-
 static int write_outbox(struct store *store, enum event_owner owner, struct writer *out)
 {
-    cleanup(bson_destroy) bson_t filter = BSON_INITIALIZER, options = BSON_INITIALIZER;
-    int64_t now_ms = instant_now();
-    struct backlog backlog = {.oldest_ms = now_ms};
-    int r;
+    struct outbox_count count;
+    int r = count_outboxes(store, owner, &count);
 
-    append_has_instant(&filter, "relayAfter");
-    append_options(&options, "pendingAt", "relayAfter", COUNT_MAX);
-    r = store_each(store, event_owner_info(owner)->stream, &filter, &options, see_waiting,
-                   &backlog);
     write_object_begin(out, NULL);
     write_text(out, "service", event_owner_info(owner)->service);
-    write_int(out, "waiting", backlog.waiting);
-    if (backlog.waiting > 0)
-        write_int(out, "oldestMs", now_ms - backlog.oldest_ms);
+    write_int(out, "waiting", count.documents);
+    if (count.documents > 0)
+        write_int(out, "oldestMs", count.oldest_ms);
     else
         write_null(out, "oldestMs");
     write_object_end(out);
@@ -138,7 +91,7 @@ static int write_outbox(struct store *store, enum event_owner owner, struct writ
 static int write_letters(struct store *store, enum event_owner owner, struct writer *out)
 {
     int64_t count = 0;
-    int r = letters_count(store, COUNT_MAX, &count);
+    int r = letters_count(store, OPS_COUNT_MAX, &count);
 
     write_object_begin(out, NULL);
     write_text(out, "service", event_owner_info(owner)->service);
@@ -147,42 +100,17 @@ static int write_letters(struct store *store, enum event_owner owner, struct wri
     return r;
 }
 
-struct holds {
-    int64_t now_ms, of_status[ORDER_STATUS_COUNT], overdue, next_ms;
-};
-
-static int see_hold(void *context, const bson_t *order)
-{
-    struct holds *holds = context;
-    enum order_status status = order_status_parse(store_read_text(order, "status", ""));
-    int64_t expires_ms = store_read_instant(order, "expiresAt", 0);
-
-    if (status == ORDER_STATUS_COUNT)
-        return 0;
-    holds->of_status[status]++;
-    holds->overdue += expires_ms < holds->now_ms;
-    if (holds->next_ms == 0 || expires_ms < holds->next_ms)
-        holds->next_ms = expires_ms;
-    return 0;
-}
-
 static int write_holds(struct store *store, struct writer *out)
 {
-    cleanup(bson_destroy) bson_t filter = BSON_INITIALIZER, options = BSON_INITIALIZER;
-    struct holds holds = {.now_ms = instant_now()};
-    int r;
+    struct hold_count holds;
+    int r = count_holds(store, &holds);
 
-    BSON_APPEND_BOOL(&filter, "open", true);
-    append_has_instant(&filter, "expiresAt");
-    append_options(&options, "status", "expiresAt", HOLDS_MAX);
-    r = store_each(store, event_owner_info(OWNER_ORDERS)->stream, &filter, &options, see_hold,
-                   &holds);
     write_object_begin(out, NULL);
     write_int(out, "created", holds.of_status[ORDER_CREATED]);
     write_int(out, "awaitingPayment", holds.of_status[ORDER_AWAITING]);
     write_int(out, "overdue", holds.overdue);
-    if (holds.next_ms > 0)
-        write_instant(out, "nextExpiresAt", holds.next_ms);
+    if (holds.next_at_ms > 0)
+        write_instant(out, "nextExpiresAt", holds.next_at_ms);
     else
         write_null(out, "nextExpiresAt");
     write_object_end(out);

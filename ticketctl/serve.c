@@ -14,6 +14,7 @@
 #define DATABASE_THREADS 4
 #define OTHER_THREADS    8
 #define AUDIT_THREADS    1
+#define MEASURE_THREADS  1
 
 /* clang-format off */
 /*   variable           type            default                     field                                    least most   what it means */
@@ -39,6 +40,9 @@ static const struct http_route routes[] = {
 static const struct service_job jobs[] = {
     {"audit", AUDITOR_PERIOD_MS, auditor_look,
      "begins an audit when it is time, and goes on with it"},
+    {"measure-broker", MEASURE_PERIOD_MS, measure_broker, "asks the broker, for /metrics"},
+    {"measure-databases", MEASURE_PERIOD_MS, measure_databases, "asks the databases, for /metrics"},
+    {"measure-timers", MEASURE_PERIOD_MS, measure_timers, "asks Redis, for /metrics"},
 };
 
 static void check(struct app *app, struct writer *problems)
@@ -63,7 +67,7 @@ static int open_stores(struct app *app)
     tool->mongo_uri = app->core.settings.mongo_uri;
     tool->bus = app->core.bus;
     for (enum event_owner owner = 0; owner < OWNER_COUNT && r == 0; owner++)
-        r = tool_open_store(tool, owner, "ops", DATABASE_THREADS + AUDIT_THREADS,
+        r = tool_open_store(tool, owner, "ops", DATABASE_THREADS + AUDIT_THREADS + MEASURE_THREADS,
                             &tool->stores[owner]);
     if (r == 0 && tool->stripe_key[0] != '\0')
         r = stripe_open(tool->stripe_base, tool->stripe_key, &tool->stripe);
@@ -79,6 +83,7 @@ static int open_app(struct app *app)
 
     pthread_mutex_init(&app->lock, NULL);
     app->auditor = auditor_new();
+    measure_open(app);
     r = open_stores(app);
     if (r == 0)
         r = office_open(app, DATABASE_THREADS, thread_done, &app->databases);

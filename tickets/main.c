@@ -36,7 +36,7 @@ static const struct store_index indexes[] = {
 };
 
 static const struct service_aggregate aggregates[] = {
-    {TICKETS, event_of_ticket},
+    {TICKETS, event_of_ticket, ticket_from_event},
 };
 /* clang-format on */
 

@@ -12,6 +12,7 @@
  */
 #include "tickets/ticket.h"
 
+#include "common/recovered.h"
 #include "tickets/search.h"
 
 #include <string.h>
@@ -157,6 +158,22 @@ static void append_title(bson_t *fields, const char *title)
 {
     BSON_APPEND_UTF8(fields, "title", title);
     search_append_keys(fields, title);
+}
+
+void ticket_from_event(const struct event *event, struct recovered *ret_fields)
+{
+    const struct ticket_state *state = &event->ticket;
+    bson_t *set = &ret_fields->set;
+
+    append_title(set, state->title);
+    BSON_APPEND_INT64(set, "priceCents", state->price_cents);
+    store_append_id(set, "userId", state->user_id);
+    BSON_APPEND_UTF8(set, "status", ticket_status_name(state->status));
+    if (state->order_id[0])
+        store_append_id(set, "orderId", state->order_id);
+    else
+        BSON_APPEND_UTF8(&ret_fields->unset, "orderId", "");
+    BSON_APPEND_DATE_TIME(&ret_fields->insert, "createdAt", event->at_ms);
 }
 
 int ticket_insert(struct outbox *outbox, const struct ticket *ticket, const struct event *event)

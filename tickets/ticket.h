@@ -51,6 +51,10 @@ void ticket_to_json(const struct ticket *ticket, const char *key, struct writer 
 /* 0 or NOT_FOUND. */
 must_check int ticket_find(struct store *store, const char *id, struct ticket *ret_ticket);
 
+/* What an event says of a ticket's document. */
+struct recovered;
+void ticket_from_event(const struct event *event, struct recovered *ret_fields);
+
 /* Insert a new ticket with its event. */
 must_check int ticket_insert(struct outbox *outbox, const struct ticket *ticket,
                              const struct event *event);

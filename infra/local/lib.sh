@@ -5,7 +5,7 @@
 # Everything that the stack makes lives in .local/, which git ignores:
 #   bin/ venv/   tools that `make setup` brought      run/   generated configuration, sockets, pids
 #   data/        what the stores keep                  log/   one file a process
-#   secrets.env  JWT_KEY and passwords, made once
+#   secrets.env  JWT_KEY and passwords, made once (JWT_KEY_OTHER too, while keys are changed)
 
 cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
 root=$PWD
@@ -46,10 +46,11 @@ port_of() {
 # ..._COUNT is how many processes of a service run (`make scale`); it stays until `make down`.
 # shellcheck disable=SC2034 # used by those who source this
 stack_settings=(
-    EDGE_ADDRESS=127.0.0.1 EDGE_PORT=8080 RATE_LIMITS=on
+    FLAVOUR=release EDGE_ADDRESS=127.0.0.1 EDGE_PORT=8080 RATE_LIMITS=on
     MONGO_PORT=27017 NATS_PORT=4222 NATS_MONITOR_PORT=8222 REDIS_PORT=6379 STRIPE_PORT=8420
     MONGO_URI= STRIPE_API_BASE= STRIPE_KEY=sk_test_local STRIPE_WEBHOOK_SECRET=whsec_local
     STRIPE_PUBLISHABLE_KEY=pk_test_local CLIENT_PORT=3000 CLIENT_COUNT=1 OPS_PORT=3006
+    MONITORING=0 PROMETHEUS_PORT=9090
 )
 # AUTH_PORT=3001 AUTH_COUNT=1 …: the ports are those that the services' main.c name.
 for service in "${services[@]}"; do
@@ -59,7 +60,8 @@ done
 # Settings of the services that are passed on where they are set; their defaults are the services'.
 # shellcheck disable=SC2034
 service_settings=(LOG_LEVEL HTTP_WORKERS HTTP_LOOPS LISTENER_WORKERS JWT_SECONDS SESSION_COOKIE
-    ALLOW_WEAK_JWT_KEY ALLOW_UNEXPIRING_JWT LOCK_SECONDS MAX_LIVE_ORDERS MIN_PRICE CURRENCY)
+    ALLOW_WEAK_JWT_KEY ALLOW_UNEXPIRING_JWT LOCK_SECONDS MAX_LIVE_ORDERS MIN_PRICE CURRENCY
+    OTEL_EXPORTER_OTLP_ENDPOINT OTEL_TRACES_SAMPLER_ARG)
 
 # Read the settings of the running stack, and the secrets; false where none was started.
 load_stack() {
@@ -84,6 +86,29 @@ is_left_over() {
         { grep -qsx nginx "/proc/$1/comm" && grep -qsF "$run/nginx.conf" "/proc/$1/cmdline"; }
 }
 
+# What was built, told from what was built before: ORDERS_BUILD=… and so on, a line each.
+builds() {
+    local service
+    for service in "${services[@]}"; do
+        printf '%s_BUILD=%s\n' "${service^^}" \
+            "$(sha256sum "build/$FLAVOUR/bin/$service" | cut -c 1-16)"
+    done
+    echo "OPS_BUILD=$(sha256sum "build/$FLAVOUR/bin/ticketctl" | cut -c 1-16)"
+    echo "CLIENT_BUILD=$(cat build/client/.next/BUILD_ID)"
+}
+
+# Have the running supervisor, and the edge, take up what has changed.
+take_up_changes() {
+    local old_edge
+    old_edge=$(cat "$run/nginx.conf" 2>/dev/null || true)
+    infra/local/stack-config
+    supervisor update | sed 's/^/  /'
+    if [ "$old_edge" != "$(cat "$run/nginx.conf")" ]; then
+        supervisor signal HUP edge >/dev/null
+    fi
+    find "$run" -maxdepth 1 -name 'client-*' ! -name "client-$CLIENT_BUILD" -exec rm -rf {} +
+}
+
 # Every process of the stack with its port, a line each. A store
 # that is somebody else's (MONGO_URI, STRIPE_API_BASE) is not among them.
 stack_processes() {
@@ -99,6 +124,7 @@ stack_processes() {
         done
     done
     [ -z "${OPS_PORT:-}" ] || echo "ops-1 $OPS_PORT" # likewise
+    [ "${MONITORING:-0}" = 0 ] || echo "prometheus $PROMETHEUS_PORT"
     echo "edge $EDGE_PORT"
 }
 
@@ -111,6 +137,7 @@ is_ready() {
     redis) [ "$(redis-cli -p "$port" ping 2>/dev/null)" = PONG ] ;;
     stripe) "${quiet[@]}" -u "$STRIPE_KEY:" "http://127.0.0.1:$port/v1/balance" ;;
     client-*) "${quiet[@]}" "http://127.0.0.1:$port/auth/signin" ;;
+    prometheus) "${quiet[@]}" "http://127.0.0.1:$port/-/ready" ;;
     edge) curl -s -m 2 -o /dev/null "http://$(edge_host):$port/livez" ;; # with 404, but it does
     *) "${quiet[@]}" "http://127.0.0.1:$port/readyz" ;;
     esac

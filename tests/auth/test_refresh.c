@@ -15,17 +15,27 @@
 /* A user's first token. The clock stands at START. */
 static void given_token(char token[REFRESH_TOKEN_BYTES])
 {
+    struct refresh_grant grant;
+
     instant_fake(START);
-    cr_assert_eq(refresh_begin(given_store(), USER, token), 0);
+    cr_assert_eq(refresh_begin(given_store(), USER, &grant), 0);
+    text_copy(token, REFRESH_TOKEN_BYTES, grant.token);
 }
 
 /* Find and use, as the route does. */
 static int use(const char *token, char ret_next[REFRESH_TOKEN_BYTES])
 {
+    struct refresh_grant grant;
     struct refresh refresh;
     int r = refresh_find(given_store(), token, &refresh);
 
-    return r != 0 ? r : refresh_use(given_store(), &refresh, ret_next);
+    if (r == 0)
+        r = refresh_use(given_store(), &refresh, &grant);
+    if (r != 0)
+        return r;
+    cr_assert_str_eq(grant.family, refresh.family);
+    text_copy(ret_next, REFRESH_TOKEN_BYTES, grant.token);
+    return 0;
 }
 
 static int64_t count_tokens(void)
@@ -123,13 +133,14 @@ Test(refresh, a_revoked_family_is_gone)
 /* A sign-out between finding a token and using it: no new one may outlive it. */
 Test(refresh, no_token_outlives_a_revocation_in_between)
 {
-    char token[REFRESH_TOKEN_BYTES], next[REFRESH_TOKEN_BYTES];
+    char token[REFRESH_TOKEN_BYTES];
+    struct refresh_grant grant;
     struct refresh refresh;
 
     given_token(token);
     cr_assert_eq(refresh_find(given_store(), token, &refresh), 0);
     cr_assert_eq(refresh_revoke(given_store(), refresh.family), 0);
-    cr_assert_eq(refresh_use(given_store(), &refresh, next), UNAUTHENTICATED);
+    cr_assert_eq(refresh_use(given_store(), &refresh, &grant), UNAUTHENTICATED);
     cr_assert_eq(count_tokens(), 0);
 }
 
@@ -145,12 +156,15 @@ struct tabs {
 static void *use_at_once(void *context)
 {
     struct tabs *tabs = context;
-    char next[REFRESH_TOKEN_BYTES];
+    struct refresh_grant next;
     int r;
 
     pthread_barrier_wait(&tabs->start);
-    r = refresh_use(tabs->store, &tabs->refresh, next);
-    atomic_fetch_add(r != 0 ? &tabs->failed : next[0] ? &tabs->with_token : &tabs->without, 1);
+    r = refresh_use(tabs->store, &tabs->refresh, &next);
+    atomic_fetch_add(r != 0          ? &tabs->failed
+                     : next.token[0] ? &tabs->with_token
+                                     : &tabs->without,
+                     1);
     store_thread_done(tabs->store);
     return NULL;
 }

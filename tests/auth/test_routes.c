@@ -241,6 +241,61 @@ Test(signout, it_expires_both_cookies_and_revokes_the_family)
     expect_status(post_with("/api/users/refresh", cookie_from(in, "refresh")), 401);
 }
 
+/* The session in `late` as its browser shows it after `out`, a sign-out, has ended there before. */
+static void expect_nobodys(const struct answer *late, const struct answer *out)
+{
+    const char *ended = set_cookie(out, "signed-out");
+    const char *session = set_cookie(late, "session");
+    char header[2048];
+
+    cr_assert(ended && session);
+    snprintf(header, sizeof(header), "Cookie: %.*s; %.*s", (int)strcspn(session, ";"), session,
+             (int)strcspn(ended, ";"), ended);
+    cr_assert_str_eq(current_user(header)->body, "{\"currentUser\":null}");
+}
+
+/* Its answer comes later than the sign-out's, and sets the session's cookie again. */
+Test(signout, it_wins_against_a_renewal_that_is_under_way)
+{
+    const struct answer *in, *refreshed, *again;
+
+    given_one_service("auth", no_limits);
+    in = enter("signup", "ann@example.com", PASSWORD);
+    refreshed = post_with("/api/users/refresh", cookie_from(in, "refresh"));
+    expect_nobodys(refreshed, post_with("/api/users/signout", cookie_from(in, "refresh")));
+
+    again = enter("signin", "ann@example.com", PASSWORD);
+    expect_nobodys(again, post_with("/api/users/signout", cookie_from(again, "session")));
+}
+
+Test(signout, it_ends_one_session_and_not_the_next)
+{
+    const struct answer *in, *out, *again;
+    char header[2048];
+
+    given_one_service("auth", no_limits);
+    in = enter("signup", "ann@example.com", PASSWORD);
+    out = post_with("/api/users/signout", cookie_from(in, "refresh"));
+    again = enter("signin", "ann@example.com", PASSWORD);
+    snprintf(header, sizeof(header), "%s; %.*s", cookie_from(again, "session"),
+             (int)strcspn(set_cookie(out, "signed-out"), ";"), set_cookie(out, "signed-out"));
+    cr_assert_str_eq(answer_text(current_user(header), "currentUser.id"), answer_text(in, "id"));
+}
+
+/* What it knows of the one before stays: a second sign-out has nothing to say of another. */
+Test(signout, of_nobody_it_says_nothing)
+{
+    const struct answer *in, *out;
+
+    given_one_service("auth", no_limits);
+    in = enter("signup", "ann@example.com", PASSWORD);
+    cr_assert_not_null(
+        set_cookie(post_with("/api/users/signout", cookie_from(in, "refresh")), "signed-out"));
+    out = post_with("/api/users/signout", cookie_from(in, "refresh"));
+    expect_status(out, 200);
+    cr_assert_null(set_cookie(out, "signed-out"));
+}
+
 Test(signout, anybody_may_and_twice)
 {
     given_one_service("auth", no_limits);

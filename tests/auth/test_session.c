@@ -26,6 +26,8 @@ Test(currentuser, nobody_is_null)
     cr_assert_str_eq(current_user("Cookie: session=nonsense")->body, "{\"currentUser\":null}");
 }
 
+#define SESSION_ID "cccccccccccccccccccccccc"
+
 /* A session cookie of `age_s`, as auth would have made it then. */
 static const char *cookie_of_age(int64_t age_s)
 {
@@ -35,6 +37,7 @@ static const char *cookie_of_age(int64_t age_s)
     static char line[2048];
     char *token, *cookie;
 
+    text_copy(session.id, sizeof(session.id), SESSION_ID);
     text_copy(session.user_id, sizeof(session.user_id), UNKNOWN);
     text_copy(session.email, sizeof(session.email), "ann@example.com");
     instant_fake(instant_now() - age_s * 1000);
@@ -74,6 +77,18 @@ Test(currentuser, past_half_of_its_life_a_session_is_renewed)
     cr_assert_str_eq(answer_text(again, "currentUser.role"), "admin");
     cr_assert_gt(answer_number(again, "currentUser.exp"), (double)(instant_now() / 1000 + 800));
     cr_assert_null(set_cookie(again, "session"));
+}
+
+Test(currentuser, what_it_renews_is_the_same_session)
+{
+    const struct answer *renewed;
+    char header[2048];
+
+    given_one_service("auth", no_limits);
+    renewed = current_user(cookie_of_age(460));
+    snprintf(header, sizeof(header), "%s; signed-out=" SESSION_ID, cookie_from(renewed, "session"));
+    cr_assert_str_eq(current_user(header)->body, "{\"currentUser\":null}");
+    cr_assert_null(set_cookie(current_user(header), "session"));
 }
 
 Test(currentuser, an_expired_session_is_nobodys)

@@ -228,9 +228,10 @@ def cookies():
 def make_token(system, header, claims, how):
     """A token of a row of jwt.toml."""
     now = int(time.time())
+    names = system.names | {"kid": hashlib.blake2b(system.key.encode(), digest_size=32).hexdigest()[:8]}
     moment = re.compile(r"\{now([+-]\d+)?\}")
     header, claims = (wire.as_bytes(moment.sub(lambda m: str(now + int(m[1] or 0)), fill(
-        text, system.names)), "utf-8").decode() for text in (header, claims))
+        text, names)), "utf-8").decode() for text in (header, claims))
     good = system.claims(system.names["seller"])
     if how == "token":
         return header

@@ -28,6 +28,7 @@ struct app {
     size_t count;
     bool overlapped; /* two calls for one aggregate at once */
     char running[16][ID_BYTES];
+    int slow_ms; /* how long the handler takes */
 
     /* What the handler answers for an aggregate: `result` for the first `times`, then 0. */
     struct {

@@ -6,6 +6,8 @@
 #include "common/instant.h"
 #include "tests/support/support.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define ID_ANN "5f1e0c2a9d3b4e6f7a8b9c01"
@@ -144,6 +146,49 @@ Test(bans, many_users_fit_and_old_entries_go)
         cr_assert_eq(bans_is_banned(bans, id), i % 3 != 0, "user %d", i);
     }
     cr_assert_not(bans_is_banned(bans, "5f1e0c2a9d3b4e6f00000001"), "an old entry was kept");
+}
+
+/* Its end may have been missed; whoever is banned has no token from before it any more. */
+Test(bans, a_ban_that_is_older_than_any_token_matters_no_more)
+{
+    struct bans *bans = given_bans(given_auth(), 900);
+    struct event event = ban_event(EVENT_USER_BANNED, ID_ANN, 1);
+    char listed[4][ID_BYTES];
+    size_t place = 0;
+
+    event.at_ms -= INT64_C(2) * 900 * 1000;
+    bans_apply(bans, &event);
+    cr_expect_not(bans_is_banned(bans, ID_ANN));
+    cr_expect_eq(bans_list(bans, &place, 4, listed), 0);
+}
+
+Test(bans, who_is_banned_is_listed_a_few_at_a_time)
+{
+    enum { USERS = 100, AT_A_TIME = 7 };
+    struct bans *bans = given_bans(given_auth(), 900);
+    char listed[AT_A_TIME][ID_BYTES], id[ID_BYTES];
+    bool seen[USERS] = {false};
+    size_t place = 0, count, all = 0;
+
+    cr_expect_eq(bans_list(bans, &place, AT_A_TIME, listed), 0, "nobody");
+    for (int i = 0; i < USERS; i++) {
+        struct event event;
+
+        snprintf(id, sizeof(id), "5f1e0c2a9d3b4e6f%08x", (unsigned)i);
+        event = ban_event(i % 2 == 0 ? EVENT_USER_BANNED : EVENT_USER_UNBANNED, id, 1);
+        bans_apply(bans, &event);
+    }
+    for (place = 0; (count = bans_list(bans, &place, AT_A_TIME, listed)) > 0; all += count) {
+        for (size_t i = 0; i < count; i++) {
+            size_t number = strtoul(listed[i] + 16, NULL, 16);
+
+            cr_assert_lt(number, USERS);
+            cr_expect_eq(number % 2, 0, "user %zu is not banned", number);
+            cr_expect_not(seen[number], "user %zu came twice", number);
+            seen[number] = true;
+        }
+    }
+    cr_expect_eq(all, USERS / 2);
 }
 
 Test(bans, other_events_are_no_bans)

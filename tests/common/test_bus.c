@@ -84,6 +84,27 @@ Test(bus, a_broker_that_is_away_fails_at_once)
     revive_store(GIVEN_NATS, /* wiped= */ false);
 }
 
+static bool is_gone(void *context)
+{
+    return !bus_is_connected(context);
+}
+
+static bool is_back(void *context)
+{
+    return bus_is_connected(context);
+}
+
+/* Its connections stand, and it says nothing: so does a machine that has lost its network. */
+Test(bus, a_broker_that_stands_still_is_left_within_seconds)
+{
+    struct bus *bus = given_publisher();
+
+    pause_store(GIVEN_NATS, true);
+    eventually(is_gone, bus, 8000, "its silence is noticed");
+    pause_store(GIVEN_NATS, false);
+    eventually(is_back, bus, 8000, "the bus is connected again");
+}
+
 /* Reports of bus_publish, counted. */
 struct reports {
     pthread_mutex_t lock;
@@ -109,18 +130,12 @@ static void note_report(void *context, int result)
 
 static void publish(struct bus *bus, const struct event *event, struct report *report)
 {
+    struct bus_message message;
     struct writer body;
 
     writer_init(&body);
-    event_encode(event, &body);
-    bus_publish(bus,
-                &(struct bus_message){.subject = event_info(event->type)->subject,
-                                      .id = event->id,
-                                      .aggregate_id = event->aggregate_id,
-                                      .body = writer_text(&body),
-                                      .body_length = body.length,
-                                      .at_ms = event->at_ms},
-                note_report, report);
+    message = bus_message_of(event, &body);
+    bus_publish(bus, &message, note_report, report);
     writer_release(&body);
 }
 

@@ -82,6 +82,8 @@ Test(bus_listen, an_early_event_is_asked_for_again)
     expect_settled(bus, 5000);
     cr_assert_eq(times_heard(app, ID_ONE), 3);
     cr_assert_eq(documents("deadletters"), 0);
+    cr_expect_eq(metric_value(bus->redelivered), 2);
+    cr_expect_eq(metric_value(bus->waiting), 0);
 }
 
 Test(bus_listen, a_store_that_is_away_parks_nothing)
@@ -246,6 +248,55 @@ Test(bus_listen, two_processes_of_a_service_share_its_events)
     cr_assert_gt(times_heard(one, NULL), 0);
     cr_assert_gt(times_heard(other, NULL), 0);
     second = bus_free(second);
+}
+
+Test(bus_listen, what_takes_longer_than_the_broker_waits_is_heard_once)
+{
+    struct app *app = given_hearer();
+    struct bus *bus = given_bus("hearer");
+    struct event event = order_event(EVENT_ORDER_CREATED, ID_ONE, 0);
+
+    app->slow_ms = BUS_ACK_WAIT_MS + 2000;
+    hear_on(bus, app);
+    say_event(bus, &event);
+    expect_settled(bus, 30000);
+    cr_assert_eq(times_heard(app, NULL), 1);
+}
+
+static bool has_some(void *context)
+{
+    uint64_t count = 0;
+
+    natsSubscription_QueuedMsgs(context, &count);
+    return count > 0;
+}
+
+Test(bus_listen, what_somebody_died_with_another_one_hears_within_seconds)
+{
+    struct app *app = given_hearer();
+    struct bus *bus = given_bus("hearer");
+    natsConnection *connection = NULL;
+    natsSubscription *doomed = NULL;
+    char id[ID_BYTES];
+
+    hear_on(bus, app);
+    cr_assert_eq(natsConnection_ConnectTo(&connection, given_nats()), NATS_OK);
+    cr_assert_eq(
+        natsConnection_QueueSubscribeSync(&doomed, connection, "deliver.hearer-orders", "hearer"),
+        NATS_OK);
+    natsConnection_Flush(connection);
+    for (int i = 0; i < 50; i++) {
+        struct event event = order_event(EVENT_ORDER_CREATED, an_id(i, id), 0);
+
+        say_event(bus, &event);
+    }
+    eventually(has_some, doomed, 5000, "it has some of them in hand");
+    natsConnection_Close(connection);
+    expect_heard(app, NULL, 50, BUS_ACK_WAIT_MS + 4000);
+    expect_settled(bus, 5000);
+    cr_assert_eq(times_heard(app, NULL), 50);
+    natsSubscription_Destroy(doomed);
+    natsConnection_Destroy(connection);
 }
 
 Test(bus_listen, stopping_loses_nothing)

@@ -1,5 +1,5 @@
 /*
- * Reading streams, catching up, watching, asking and answering.
+ * Reading streams, watching, asking and answering.
  */
 
 #include "common/bus_private.h"
@@ -174,73 +174,6 @@ Test(bus_read, a_broker_that_is_away_ends_a_replay)
     kill_store(GIVEN_NATS);
     cr_assert_eq(bus_replay(bus, &range, note, &seen), -EAGAIN);
     revive_store(GIVEN_NATS, /* wiped= */ false);
-}
-
-/* Forget everything in the test's database, as one that is new or was restored. */
-static void empty_collection(const char *name)
-{
-    bson_t all = BSON_INITIALIZER;
-
-    cr_assert_eq(store_remove(given_store(), name, &all, NULL), 0);
-    bson_destroy(&all);
-}
-
-Test(bus_read, an_empty_database_catches_up)
-{
-    struct app *app = given_hearer();
-    struct bus *bus = given_bus("hearer");
-    int64_t handled = -1;
-    char id[ID_BYTES];
-
-    hear_on(bus, app);
-    cr_assert_eq(bus_catch_up(bus, /* from_start= */ false, &handled), 0);
-    cr_assert_eq(handled, 0);
-    for (int i = 0; i < 400; i++) {
-        struct event event;
-
-        snprintf(id, ID_BYTES, "5f1e0c2a9d3b4e6f%08x", (unsigned)i % 50);
-        event = order_event(EVENT_ORDER_CREATED, id, i / 50);
-        say_event(bus, &event);
-    }
-    expect_heard(app, NULL, 400, 10000);
-    expect_settled(bus, 5000);
-    cr_assert_eq(bus_note_progress(bus), 0);
-    cr_assert_eq(bus_catch_up(bus, false, &handled), 0);
-    cr_assert_eq(handled, 0, "what was noted was handled again");
-
-    empty_collection("progress");
-    cr_assert_eq(bus_note_progress(bus), 0);
-    cr_assert_eq(documents("progress"), 0, "an emptied database got a note");
-    cr_assert_eq(bus_catch_up(bus, false, &handled), 0);
-    cr_assert_eq(handled, 400);
-    cr_assert_eq(times_heard(app, NULL), 800);
-    cr_assert_eq(documents("progress"), 1);
-
-    cr_assert_eq(bus_catch_up(bus, /* from_start= */ true, &handled), 0);
-    cr_assert_eq(handled, 400);
-    cr_assert_not(app->overlapped);
-}
-
-Test(bus_read, catching_up_tries_again_and_parks)
-{
-    struct app *app = given_hearer();
-    struct bus *bus = given_bus("hearer");
-    struct event one = order_event(EVENT_ORDER_CREATED, ID_ONE, 0);
-    struct event two = order_event(EVENT_ORDER_CREATED, ID_TWO, 0);
-    int64_t handled = -1;
-
-    hear_on(bus, app);
-    say_event(bus, &one);
-    say_event(bus, &two);
-    expect_heard(app, NULL, 2, 5000);
-    expect_settled(bus, 5000);
-    answer_for(app, ID_ONE, STALE, 2);
-    answer_for(app, ID_TWO, INVALID, 1);
-    cr_assert_eq(bus_catch_up(bus, /* from_start= */ true, &handled), 0);
-    cr_assert_eq(handled, 2);
-    cr_assert_eq(times_heard(app, ID_ONE), 4);
-    cr_assert_eq(times_heard(app, ID_TWO), 2);
-    cr_assert_eq(documents("deadletters"), 1);
 }
 
 /* What a watch heard. */

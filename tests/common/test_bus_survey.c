@@ -84,7 +84,7 @@ Test(bus_survey, who_does_not_answer_is_waited_for_until_the_deadline_only)
     cr_assert_eq(bus_answer_everyone(bus, &name_verb, one_name), 0);
     cr_expect_eq(bus_ask_everyone(bus, "name", ASK_MS, heard, &answers), 0);
     cr_expect_eq(answers.count, 1);
-    cr_expect_geq(instant_monotonic() - before_ms, ASK_MS);
+    cr_expect_geq(instant_monotonic() - before_ms, ASK_MS - 10); /* nats.c waits by another clock */
     bus_free(bus);
 }
 

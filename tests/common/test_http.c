@@ -101,6 +101,10 @@ Test(http, requests_are_counted_by_route_and_status)
     cr_assert(strstr(writer_text(&out), "http_requests_total{route=\"unknown\",method=\"GET\","
                                         "status=\"404\"} 1") != NULL);
     cr_assert(strstr(writer_text(&out), "passwd") == NULL);
+    /* whoever began has ended */
+    cr_assert(strstr(writer_text(&out), "\nhttp_connections_open 0\n") != NULL);
+    cr_assert(strstr(writer_text(&out), "\nhttp_workers_busy 0\n") != NULL);
+    cr_assert(strstr(writer_text(&out), "\nhttp_queue_waiting 0\n") != NULL);
     metrics_free(counted);
 }
 

@@ -3,10 +3,12 @@
 #include "common/metrics.h"
 
 #include <criterion/criterion.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define THREADS 8
 #define ROUNDS  5000
@@ -134,4 +136,34 @@ Test(metrics, no_count_is_lost_between_threads)
     snprintf(expected, sizeof(expected), "took_count %d\n", THREADS * ROUNDS);
     cr_assert_not_null(strstr(print(metrics, &out), expected));
     metrics_free(metrics);
+}
+
+/* The value of a figure of this process. */
+static double figure(const char *name)
+{
+    cleanup(writer_release) struct writer out = {0};
+    char line[80];
+    const char *found;
+
+    writer_init(&out);
+    metrics_print_process(&out);
+    snprintf(line, sizeof(line), "\n%s ", name);
+    found = strstr(writer_text(&out), line);
+    cr_assert_not_null(found, "%s in %s", name, writer_text(&out));
+    return strtod(found + strlen(line), NULL);
+}
+
+Test(metrics, what_the_kernel_counts_for_the_process_is_printed_as_everybody_prints_it)
+{
+    double descriptors = figure("process_open_fds");
+    int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+    cr_assert_geq(fd, 0);
+    cr_expect_eq(figure("process_open_fds"), descriptors + 1);
+    close(fd);
+    cr_expect_eq(figure("process_open_fds"), descriptors);
+    cr_expect_gt(figure("process_max_fds"), descriptors);
+    cr_expect_gt(figure("process_resident_memory_bytes"), 1 << 20);
+    cr_expect_geq(figure("process_virtual_memory_bytes"), figure("process_resident_memory_bytes"));
+    cr_expect_geq(figure("process_cpu_seconds_total"), 0);
 }

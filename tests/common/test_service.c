@@ -43,13 +43,32 @@ static int route_greet(struct app *app, const struct http_request *request,
     return 0;
 }
 
-/* Every event leaves a document, each time. */
+/* Every event leaves a document, each time; or none, as if the store were away. */
 static int on_order(struct app *app, const struct event *event)
 {
     struct core *core = (struct core *)app;
     cleanup(bson_freep) bson_t *document = BCON_NEW("order", BCON_UTF8(event->aggregate_id));
 
+    if (strcmp(((struct probe_app *)app)->farewell, "never") == 0)
+        return -EAGAIN;
     return store_insert(core->store, "effects", document, NULL);
+}
+
+/* Opening takes until somebody has left a document in "go". */
+static int open_app(struct app *app)
+{
+    struct core *core = (struct core *)app;
+    bson_t all = BSON_INITIALIZER;
+    int64_t until_ms = instant_monotonic() + 20000;
+    bson_t *found = NULL;
+
+    if (strcmp(((struct probe_app *)app)->farewell, "later") != 0)
+        return 0;
+    while (found == NULL && instant_monotonic() < until_ms &&
+           store_find(core->store, "go", &all, NULL, &found) == NOT_FOUND)
+        nats_Sleep(5);
+    bson_destroy(found);
+    return 0;
 }
 
 static int leave_mark(struct app *app)
@@ -100,7 +119,7 @@ static const struct event_listener listeners[] = {
 static const enum event_type says[] = {EVENT_USER_CREATED};
 static const struct store_index indexes[] = {OUTBOX_INDEX("people")};
 static const struct service_job jobs[] = {{"marks", 50, leave_mark, "leaves a mark"}};
-static const struct service_aggregate aggregates[] = {{"people", to_event}};
+static const struct service_aggregate aggregates[] = {{"people", to_event, /* from_event= */ NULL}};
 static const struct bus_verb verbs[] = {{"greet", answer_greet}};
 
 static const struct service probe = {
@@ -113,6 +132,7 @@ static const struct service probe = {
     .jobs = jobs, .job_count = ARRAY_LENGTH(jobs),
     .aggregates = aggregates, .aggregate_count = ARRAY_LENGTH(aggregates),
     .check = check_app,
+    .open = open_app,
     .verbs = verbs, .verb_count = ARRAY_LENGTH(verbs),
 };
 /* clang-format on */
@@ -123,14 +143,13 @@ struct process {
     char log[64];
 };
 
-/* Run the service with `argument` (NULL: none) in a process of its own. Must come before this
- * process has threads of its own. */
-static struct process start(const char *argument)
+static struct process start_as(const char *argument, bool held)
 {
     struct process process = {.port = free_port()};
     char port[16];
 
-    snprintf(process.log, sizeof(process.log), "/tmp/test_service_%d.log", (int)getpid());
+    snprintf(process.log, sizeof(process.log), "/tmp/test_service_%d_%d.log", (int)getpid(),
+             process.port);
     snprintf(port, sizeof(port), "%d", process.port);
     setenv("PORT", port, /* overwrite= */ 1);
     setenv("MONGO_DATABASE", given_database(), 1);
@@ -145,11 +164,26 @@ static struct process start(const char *argument)
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         dup2(log, STDOUT_FILENO);
         dup2(log, STDERR_FILENO);
+        if (held)
+            raise(SIGSTOP);
         code = service_main(&probe, argument != NULL ? 2 : 1, argv);
         fflush(stdout);
         _exit(code); /* what the test does at its exit is not this process's */
     }
     return process;
+}
+
+/* Run the service with `argument` (NULL: none) in a process of its own. Must come before this
+ * process has threads of its own. */
+static struct process start(const char *argument)
+{
+    return start_as(argument, /* held= */ false);
+}
+
+/* The same, but it waits for a SIGCONT. */
+static struct process start_held(const char *argument)
+{
+    return start_as(argument, /* held= */ true);
 }
 
 static void given_stores(void)
@@ -319,11 +353,84 @@ Test(service, it_waits_for_stores_and_is_alive_meanwhile)
     expect_answer(&process, "/livez", 200, 10000);
     cr_assert_eq(get(&process, "/readyz", NULL), 503);
     cr_assert_eq(get(&process, "/greet", NULL), 404);
-    cr_assert_not_null(strstr(log_of(&process), "for=\"NATS\""), "%s", log_of(&process));
+    cr_assert_not_null(strstr(log_of(&process), "busy=\"Waiting for NATS\""), "%s",
+                       log_of(&process));
     revive_store(GIVEN_NATS, /* wiped= */ false);
     expect_answer(&process, "/readyz", 200, 10000);
     cr_assert_eq(get(&process, "/greet", NULL), 200);
     cr_assert_eq(stop(&process), 0);
+}
+
+/* /readyz says 503 and that it is busy with this. */
+static void expect_busy(struct process *process, const char *with)
+{
+    char text[65536];
+
+    expect_answer(process, "/livez", 200, 10000);
+    cr_assert_eq(get(process, "/readyz", text), 503);
+    cr_assert_not_null(strstr(text, "\"Starting\""), "%s", text);
+    cr_assert_not_null(strstr(text, with), "%s", text);
+    cr_assert_eq(get(process, "/greet", NULL), 404);
+}
+
+Test(service, it_is_alive_while_opening_takes_long)
+{
+    cleanup(bson_freep) bson_t *go = BCON_NEW("go", BCON_BOOL(true));
+    struct process process;
+
+    given_stores();
+    setenv("FAREWELL", "later", 1);
+    process = start(NULL);
+    expect_busy(&process, "Waiting for a store of its own");
+    cr_assert_eq(store_insert(given_store(), "go", go, NULL), 0);
+    expect_answer(&process, "/readyz", 200, 10000);
+    cr_assert_eq(get(&process, "/greet", NULL), 200);
+    cr_assert_eq(stop(&process), 0);
+}
+
+static bool says_progress(void *context)
+{
+    return strstr(log_of(context), "busy=\"Catching up with the streams\" done=") != NULL;
+}
+
+static bool has_all_effects(void *context)
+{
+    return documents("effects") == *(const int *)context;
+}
+
+/* Many events that it has to handle again, and a store that is away for each of them. */
+Test(service, it_is_alive_while_it_catches_up_and_can_be_stopped_then)
+{
+    const int events = 300;
+    bson_t all = BSON_INITIALIZER;
+    struct process before, process;
+    int64_t told_ms;
+
+    given_stores();
+    setenv("FAREWELL", "never", 1);
+    process = start_held(NULL);
+    setenv("FAREWELL", "bye", 1);
+    before = start(NULL);
+    expect_answer(&before, "/readyz", 200, 15000);
+    for (int i = 0; i < events; i++) {
+        struct event event = order_event(EVENT_ORDER_CREATED, ID_ONE, i);
+
+        say_event(given_bus("orders"), &event);
+    }
+    eventually(has_all_effects, (void *)&events, 10000, "the events were handled");
+    cr_assert_eq(stop(&before), 0);
+    cr_assert_eq(store_remove(given_store(), "progress", &all, NULL), 0);
+
+    kill(process.pid, SIGCONT);
+    expect_busy(&process, "Catching up with the streams");
+    eventually(says_progress, &process, 15000, "the log says how far it is");
+    cr_assert_eq(get(&process, "/livez", NULL), 200);
+    told_ms = instant_monotonic();
+    cr_assert_eq(stop(&process), 0);
+    cr_assert_lt(instant_monotonic() - told_ms, 8000);
+    cr_assert_eq(documents("progress"), 0, "it says that it is through");
+    cr_assert_eq(documents("effects"), events);
+    bson_destroy(&all);
 }
 
 Test(service, it_can_be_stopped_while_it_waits)

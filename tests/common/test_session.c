@@ -4,6 +4,8 @@
 #include "common/session.h"
 
 #include "common/instant.h"
+#include "common/session_cache.h"
+#include "tests/common/forge.h"
 
 #include <criterion/criterion.h>
 #include <sodium.h>
@@ -13,6 +15,7 @@
 
 #define KEY   "0123456789abcdef0123456789abcdef"
 #define ID    "5f1e0c2a9d3b4e6f7a8b9c0d"
+#define SID   "6a1e0c2a9d3b4e6f7a8b9c0e"
 #define NOW_S INT64_C(1795000000)
 
 static const struct session_config strict = {
@@ -31,28 +34,7 @@ static void base64url(const void *data, size_t length, char *out, size_t size)
     sodium_bin2base64(out, size, data, length, sodium_base64_VARIANT_URLSAFE_NO_PADDING);
 }
 
-/* A token of `header` and `payload`, signed with HMAC-SHA256 and `key` whatever the header says.
- * Caller frees. */
-static char *forge(const char *header, const char *payload, const char *key)
-{
-    unsigned char mac[crypto_auth_hmacsha256_BYTES];
-    crypto_auth_hmacsha256_state state;
-    char first[1024], second[8192], third[64];
-    char *signed_part, *token;
-
-    base64url(header, strlen(header), first, sizeof(first));
-    base64url(payload, strlen(payload), second, sizeof(second));
-    signed_part = xasprintf("%s.%s", first, second);
-    crypto_auth_hmacsha256_init(&state, (const unsigned char *)key, strlen(key));
-    crypto_auth_hmacsha256_update(&state, (const unsigned char *)signed_part, strlen(signed_part));
-    crypto_auth_hmacsha256_final(&state, mac);
-    base64url(mac, sizeof(mac), third, sizeof(third));
-    token = xasprintf("%s.%s", signed_part, third);
-    free(signed_part);
-    return token;
-}
-
-/* The same with HMAC-SHA512, as HS512 wants it. */
+/* As forge(), with HMAC-SHA512, as HS512 wants it. */
 static char *forge_512(const char *payload, size_t mac_bytes, const char *header)
 {
     unsigned char mac[crypto_auth_hmacsha512_BYTES];
@@ -100,13 +82,14 @@ TestSuite(session, .init = begin);
 
 Test(session, what_is_issued_is_accepted)
 {
-    struct session ann = {.user_id = ID, .email = "ann@example.com", .role = ROLE_ADMIN};
+    struct session ann = {.id = SID, .user_id = ID, .email = "ann@example.com", .role = ROLE_ADMIN};
     struct session read;
     char *token = session_issue(&strict, &ann);
 
     cr_assert_eq(ann.issued_at_s, NOW_S);
     cr_assert_eq(ann.expires_at_s, NOW_S + 900);
     cr_assert(session_check(&strict, token, strlen(token), &read));
+    cr_assert_str_eq(read.id, SID);
     cr_assert_str_eq(read.user_id, ID);
     cr_assert_str_eq(read.email, "ann@example.com");
     cr_assert_eq(read.role, ROLE_ADMIN);
@@ -170,6 +153,11 @@ Test(session, payloads_of_the_wrong_shape_are_refused)
         "{" WHO TIMES ",\"iss\":\"ticketing\",\"role\":1}",
         "{" WHO TIMES ",\"iss\":\"ticketing\",\"role\":null}",
         "{" WHO TIMES ",\"iss\":\"ticketing\",\"role\":[\"admin\"]}",
+        /* sid */
+        "{" WHO TIMES HOUSE ",\"sid\":\"\"}",
+        "{" WHO TIMES HOUSE ",\"sid\":\"5f1e0c2a9d3b4e6f7a8b9c0\"}",
+        "{" WHO TIMES HOUSE ",\"sid\":7}",
+        "{" WHO TIMES HOUSE ",\"sid\":null}",
         /* id, email */
         "{\"email\":\"a@b.cc\"" TIMES HOUSE "}",
         "{\"id\":\"\",\"email\":\"a@b.cc\"" TIMES HOUSE "}",
@@ -224,6 +212,11 @@ Test(session, other_algorithms_are_refused)
         "{\"alg\":\"RS256\",\"typ\":\"JWT\"}",
         "{\"alg\":\"ES256\",\"typ\":\"JWT\"}",
         "{\"alg\":\"PS256\",\"typ\":\"JWT\"}",
+        "{\"alg\":\"hs256\"}",
+        "{\"alg\":\"Hs256\",\"typ\":\"JWT\"}",
+        "{\"alg\":\"HS256 \"}",
+        "{\"alg\":\" HS256\"}",
+        "{\"alg\":[\"HS256\"]}",
         "{\"alg\":\"\"}",
         "{\"alg\":1}",
         "{\"alg\":null}",
@@ -389,6 +382,48 @@ Test(session, a_cookie_signs_in)
     free(token);
     free(set);
     free(cookie);
+}
+
+/* Whatever brings it back, and whether or not it was found good before. */
+Test(session, a_cookie_of_a_session_that_was_signed_out_here_is_nobodys)
+{
+    struct session ann = {.id = SID, .user_id = ID, .email = "ann@example.com"};
+    struct session_config cached = strict;
+    cleanup(freep) char *token = session_issue(&strict, &ann);
+    cleanup(freep) char *set = session_cookie(&strict, token);
+    cleanup(freep) char *end = session_end_cookie(&strict, SID);
+    cleanup(freep) char *bearer = xasprintf("Bearer %s", token);
+    cleanup(freep) char *cookie = xasprintf("%.*s", (int)strcspn(set, ";"), set);
+    cleanup(freep) char *ended = xasprintf("%.*s; %s", (int)strcspn(end, ";"), end, cookie);
+    cleanup(freep) char *another = xasprintf("%s; signed-out=" ID, cookie);
+    struct session read;
+
+    cr_assert_str_eq(end, "signed-out=" SID "; Path=/; Max-Age=960; HttpOnly; SameSite=Lax; "
+                          "Secure");
+    cr_assert(!reads(NULL, ended));
+    cr_assert(reads(NULL, cookie));
+    cr_assert(reads(NULL, another), "of a session before it");
+    cr_assert(reads(bearer, ended), "cookies say nothing of a header");
+
+    cached.cache = session_cache_new();
+    session_read(&cached, NULL, cookie, &read);
+    cr_assert(read.signed_in);
+    session_read(&cached, NULL, ended, &read);
+    cr_assert(!read.signed_in);
+    cr_assert_str_eq(read.user_id, "");
+    session_read(&cached, NULL, cookie, &read);
+    cr_assert(read.signed_in);
+    session_cache_free(cached.cache);
+}
+
+Test(session, without_an_id_a_session_is_good_beside_an_ended_one)
+{
+    struct session ann = {.user_id = ID, .email = "ann@example.com"};
+    cleanup(freep) char *token = session_issue(&strict, &ann);
+    cleanup(freep) char *set = session_cookie(&strict, token);
+    cleanup(freep) char *cookie = xasprintf("%.*s; signed-out=", (int)strcspn(set, ";"), set);
+
+    cr_assert(reads(NULL, cookie));
 }
 
 Test(session, an_insecure_cookie_and_an_expired_one)

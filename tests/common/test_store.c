@@ -399,6 +399,31 @@ Test(store, a_thread_that_ends_gives_its_client_back)
     store_free(store);
 }
 
+Test(store, clients_in_use_and_calls_in_vain_are_counted)
+{
+    struct metrics *metrics = metrics_new();
+    struct metric *in_use = metrics_gauge(metrics, "store_clients_in_use", "", "");
+    struct metric *in_vain = metrics_counter(metrics, "store_away_total", "", "");
+    const struct store_config config = {given_mongo(), "test", "test", 1, metrics};
+    pthread_t thread;
+    struct store *store;
+    void *failed;
+
+    cr_assert_eq(store_open(&config, &store), 0);
+    cr_expect_eq(metric_value(in_use), 0);
+    cr_assert_eq(store_ping(store, 5000), 0);
+    cr_expect_eq(metric_value(in_use), 1);
+    cr_expect_eq(metric_value(in_vain), 0);
+    cr_assert_eq(pthread_create(&thread, NULL, take_a_client, store), 0);
+    cr_assert_eq(pthread_join(thread, &failed), 0);
+    cr_expect_eq(metric_value(in_use), 1);
+    cr_expect_eq(metric_value(in_vain), 1);
+    store_thread_done(store);
+    cr_expect_eq(metric_value(in_use), 0);
+    store_free(store);
+    metrics_free(metrics);
+}
+
 Test(store, an_empty_pool_is_eagain)
 {
     struct store *store = store_on(given_mongo(), 1);

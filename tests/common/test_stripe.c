@@ -126,6 +126,29 @@ Test(stripe, the_ledger_is_read_whole)
     stripe_free(stripe);
 }
 
+/* Else the auditor would read for ever, or take a part for the whole. */
+Test(stripe, a_ledger_that_does_not_move_on_or_does_not_end_is_refused)
+{
+    struct stripe_intent intent = {0};
+    struct stripe *stripe;
+    int count = 0;
+
+    cr_assert_eq(stripe_open(given_fake_stripe(), "sk_test_x", &stripe), 0);
+    stripe_fault("list", "again", 3);
+    cr_expect_eq(stripe_each(stripe, TIMEOUT_MS, count_intent, &count), -EIO, "an empty page");
+    cr_expect_eq(stripe_calls("list"), 1);
+
+    cr_assert_eq(stripe_create(stripe, &charge, TIMEOUT_MS, &intent), 0);
+    cr_expect_eq(stripe_each(stripe, TIMEOUT_MS, count_intent, &count), -EIO, "the same page");
+    cr_expect_eq(stripe_calls("list"), 3);
+    cr_expect_eq(stripe_each(stripe, TIMEOUT_MS, count_intent, &count), 0, "the fault is over");
+
+    stripe_fault("list", "endless", 2 * STRIPE_PAGES_MAX);
+    cr_expect_eq(stripe_each(stripe, TIMEOUT_MS, count_intent, &count), -EIO, "no end");
+    cr_expect_eq(stripe_calls("list"), 4 + STRIPE_PAGES_MAX);
+    stripe_free(stripe);
+}
+
 /* The header that Stripe would send; `secret` and `body` as signed. */
 static const char *sign(const char *secret, long long at_s, const char *body)
 {

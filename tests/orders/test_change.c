@@ -209,29 +209,3 @@ Test(change, a_withdrawal_that_crosses_a_failing_payment_always_ends_the_order)
     }
     pthread_barrier_destroy(&crossing.start);
 }
-
-Test(change, the_sweep_cancels_what_is_overdue_and_leaves_the_rest)
-{
-    struct app *app = given_app();
-    struct order due = stored_order(app, new_id(), new_id(), 0);
-    struct order paid = stored_order(app, new_id(), new_id(), 0);
-    struct event authorized = payment_event(new_id(), 0, PAYMENT_AUTHORIZED, paid.id);
-    struct order later;
-
-    cr_assert_eq(hear(app, &authorized), 0);
-    instant_fake(due.expires_at_ms + 1500);
-    cr_expect_eq(job_sweep_overdue(app), 0);
-    cr_expect_eq(order_now(app, due.id).status, ORDER_CREATED, "the timers come first");
-
-    instant_fake(due.expires_at_ms + 2100);
-    later = stored_order(app, new_id(), new_id(), 0);
-    cr_expect_eq(job_sweep_overdue(app), 0);
-    cr_expect_eq(job_sweep_overdue(app), 0);
-    instant_fake(0);
-    due = order_now(app, due.id);
-    cr_expect_eq(due.status, ORDER_CANCELLED);
-    cr_expect_eq(order_cause(&due), CAUSE_EXPIRED);
-    cr_expect_eq(due.version, 1);
-    cr_expect_eq(order_now(app, paid.id).status, ORDER_COMPLETE);
-    cr_expect_eq(order_now(app, later.id).status, ORDER_CREATED);
-}

@@ -1,7 +1,8 @@
 /*
- * An order and a withdrawal that cross, at the one moment that chance hardly ever finds: orders has
- * read the ticket, and the withdrawal is heard and over before the order is stored. A transaction
- * of the test's that holds the ticket's place in the unique index makes the insert wait there.
+ * An order and a withdrawal, or a ban, that cross, at the one moment that chance hardly ever finds:
+ * orders has read the ticket and checked the buyer, and the other is heard and over before the
+ * order is stored. A transaction of the test's that holds the ticket's place in the unique index
+ * makes the insert wait there.
  */
 #include "tests/support/one_service.h"
 
@@ -120,4 +121,44 @@ Test(crossing, an_order_stored_after_its_ticket_was_withdrawn_is_cancelled_at_on
     expect_status(answer, 404);
     cr_expect_eq(count_documents(ORDERS, "{\"open\":true}"), 0);
     cr_expect_eq(count_documents(ORDERS, "{\"status\":\"cancelled\"}"), 1);
+}
+
+static bool has_no_open_order(void *context)
+{
+    (void)context;
+    return count_documents(ORDERS, "{\"open\":true}") == 0;
+}
+
+Test(crossing, an_order_stored_after_its_buyer_was_banned_is_cancelled_soon)
+{
+    char ticket[ID_BYTES], other[ID_BYTES], body[64];
+    const struct answer *first;
+    struct event ban;
+    struct held held;
+    pthread_t thread;
+
+    given_one_service("orders", NULL);
+    sign_as(ANN, ROLE_USER);
+    store_new_id(ticket);
+    store_new_id(other);
+    say_ticket(EVENT_TICKET_CREATED, ticket, 0, TICKET_AVAILABLE);
+    say_ticket(EVENT_TICKET_CREATED, other, 0, TICKET_AVAILABLE);
+    snprintf(body, sizeof(body), "{\"ticketId\":\"%s\"}", other);
+    first = ask("POST", "/api/orders", body);
+    expect_status(first, 201);
+
+    held = hold_place_of(ticket);
+    snprintf(body, sizeof(body), "{\"ticketId\":\"%s\"}", ticket);
+    cr_assert_eq(pthread_create(&thread, NULL, order_in_background, body), 0);
+    eventually(insert_waits, &held, 5000, "the order waits to be stored");
+
+    event_init(&ban, EVENT_USER_BANNED, ANN, 1);
+    deliver(&ban);
+    /* The orders that it ends were listed first: with this one's end, that look is over. */
+    await_event(EVENT_ORDER_CANCELLED, answer_text(first, "id"), 1);
+    let_go(&held);
+
+    pthread_join(thread, NULL);
+    eventually(has_no_open_order, NULL, 10000, "the order is cancelled");
+    cr_expect_eq(count_documents(ORDERS, "{\"status\":\"cancelled\"}"), 2);
 }

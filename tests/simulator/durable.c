@@ -2,9 +2,10 @@
  * Durables: messages are handed to one process of a service at a time until one acknowledges.
  *
  * They are handed over late, twice, out of order, or into a process that dies with them; what is
- * not acknowledged comes again after the broker's 30 s. What a listener does with a batch is told
- * again here as common/bus_handle.c does it (copies first, then handlers, then acknowledge), since
- * that file speaks to nats.c; copies and handlers are the services' own.
+ * not acknowledged comes again after 30 s (the broker's 6 would leave less room for chance). What a
+ * listener does with a batch is told again here as common/bus_handle.c does it (copies first, then
+ * handlers, then acknowledge), since that file speaks to nats.c; copies and handlers are the
+ * services' own.
  */
 
 #include "common/copy.h"

@@ -25,6 +25,7 @@ struct person {
     char id[ID_BYTES];
     char session[40];
     int64_t bans;
+    int64_t banned_us; /* since when, as far as the admin was told; INT64_MAX: not now */
 };
 
 static struct {
@@ -225,9 +226,12 @@ static void ban(struct person *person, bool banned)
     struct request request = {.service = "auth", .method = "POST"};
 
     person->bans += banned;
+    person->banned_us = INT64_MAX;
     snprintf(request.path, sizeof(request.path), "/api/users/%s/%s", person->id,
              banned ? "ban" : "unban");
     send(&request, ADMIN);
+    if (banned && request.status >= 200 && request.status < 300)
+        person->banned_us = world.now_us;
 }
 
 /* ---- who they are ---- */
@@ -335,6 +339,9 @@ static void *be_admin(void *argument)
         fiber_sleep(chance_between(0, 10 * SECOND_US));
         ban(person, false);
     }
+    /* Sometimes for good, and all at once, while their last orders are on their way. */
+    for (int i = SELLERS, last = chance_one_in(4) ? PEOPLE - 1 : 0; i < last; i++)
+        ban(&people.all[i], true);
     return NULL;
 }
 
@@ -342,6 +349,7 @@ void people_open(void)
 {
     for (int i = 0; i < PEOPLE; i++) {
         people.all[i].number = i;
+        people.all[i].banned_us = INT64_MAX;
         if (i == PEOPLE - 1)
             fiber_start(NULL, "admin", be_admin, &people.all[i]);
         else if (i < SELLERS)
@@ -365,4 +373,12 @@ bool people_banned(const char *user_id)
         if (strcmp(people.all[i].id, user_id) == 0)
             return people.all[i].bans > 0;
     return false;
+}
+
+int64_t people_banned_us(const char *user_id)
+{
+    for (int i = 0; i < PEOPLE; i++)
+        if (strcmp(people.all[i].id, user_id) == 0)
+            return people.all[i].banned_us;
+    return INT64_MAX;
 }

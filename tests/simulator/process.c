@@ -278,6 +278,7 @@ static void dispatch(struct errand *errand)
     request->deadline_ms = instant_monotonic() + HTTP_REQUEST_TIME_MS;
     exchange->body_seen = request->body_length;
     http_reply_init(&exchange->reply);
+    trace_make(NULL, /* ratio= */ 1, exchange->trace);
     http_route_find(exchange, asked->method);
     asked->status = http_check_early(exchange);
     if (asked->status == 0) {

@@ -48,6 +48,19 @@ static void rest_outbox(void *context, const bson_t *document)
         unrest_add("P2: an event of %s is still in its outbox", id);
 }
 
+/* A ban ends what its buyer has open, whatever crossed it. */
+static void rest_banned(const bson_t *order, const char *id)
+{
+    char user_id[ID_BYTES] = "";
+    int64_t banned_us;
+
+    store_read_id(order, "userId", user_id);
+    banned_us = people_banned_us(user_id);
+    if (banned_us < world.now_us - LATE_US && world.calm_since_us < world.now_us - LATE_US)
+        broken("P4", "order %s is open %lld ms after its buyer was banned", id,
+               (long long)((world.now_us - banned_us) / MS_US));
+}
+
 static void rest_order(void *context, const bson_t *document)
 {
     enum order_status status = status_of(document);
@@ -65,6 +78,7 @@ static void rest_order(void *context, const bson_t *document)
             world.calm_since_us + LATE_US < world.now_us)
             broken("P4", "order %s is open %lld ms after its deadline", id,
                    (long long)(-due_us / MS_US));
+        rest_banned(document, id);
         unrest_add("P4: order %s is still %s", id, order_status_name(status));
     }
     intents = stripe_intents(&count);

@@ -241,7 +241,8 @@ void stripe_capture_by_hand(size_t index);
 
 void people_open(void);
 bool people_asked_to_cancel(const char *order_id);
-bool people_banned(const char *user_id);
+bool people_banned(const char *user_id);       /* ever */
+int64_t people_banned_us(const char *user_id); /* since when; INT64_MAX: not now */
 
 /* ---- promises.c ---- */
 

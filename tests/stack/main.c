@@ -1,11 +1,12 @@
 /*
- * A story's system for tests that are no C: test-stack [--without-client] [NAME=VALUE…], the
- * settings of all services.
+ * A story's system for tests that are no C: test-stack [--without-client] [--twice] [NAME=VALUE…],
+ * the settings of all services; twice are two of each.
  *
  * Starts everything, the web client and ops too, and says where it is by one line of JSON; then
  * obeys the lines of standard input, each answered by a line ({"ok":true}) once it is done:
  *
- *     start|stop|kill|pause|resume NAME     a service, or client; stripe can pause and resume only
+ *     start|stop|kill|pause|resume NAME [1] a service, or client; stripe can pause and resume only
+ *     start|kill|wipe STORE                 mongo, nats or redis; wipe starts it without its data
  *     poison tickets                        an event of tickets that nobody can handle
  *
  * The end of the input ends all of it. So does what fails, with the reason on standard error: the
@@ -14,6 +15,7 @@
  */
 #include "common/instant.h"
 #include "common/memory.h"
+#include "tests/support/audit.h"
 #include "tests/support/client.h"
 #include "tests/support/process.h"
 
@@ -46,30 +48,37 @@ static void say(json_t *line)
 
 static void say_where(void)
 {
-    json_t *ports = json_pack("{s:i, s:i}", "edge", system_edge_port(), "client", client_port());
-    char url[64];
+    json_t *ports = json_pack("{s:i, s:i, s:i}", "edge", system_edge_port(), "client",
+                              client_port(), "ops", system_ops_port());
+    json_t *environment = json_array();
+    char url[64], prefix[96];
 
     for (size_t i = 0; i < ARRAY_LENGTH(services); i++)
         json_object_set_new(ports, services[i], json_integer(service_port(services[i], 0)));
     snprintf(url, sizeof(url), "http://127.0.0.1:%d", system_edge_port());
-    say(json_pack("{s:s, s:o, s:{s:s, s:s}, s:s, s:s, s:s}", "url", url, "ports", ports, "admin",
-                  "email", SYSTEM_ADMIN_EMAIL, "password", SYSTEM_ADMIN_PASSWORD, "jwtKey",
-                  ONE_SERVICE_JWT_KEY, "nats", given_nats(), "folder", test_folder()));
+    for (size_t i = 0; system_environment()[i]; i++)
+        json_array_append_new(environment, json_string(system_environment()[i]));
+    snprintf(prefix, sizeof(prefix), "DATABASE_PREFIX=%s", given_database());
+    json_array_append_new(environment, json_string(prefix)); /* for ticketctl */
+    say(json_pack("{s:s, s:o, s:{s:s, s:s}, s:s, s:s, s:s, s:o}", "url", url, "ports", ports,
+                  "admin", "email", SYSTEM_ADMIN_EMAIL, "password", SYSTEM_ADMIN_PASSWORD, "jwtKey",
+                  ONE_SERVICE_JWT_KEY, "nats", given_nats(), "folder", test_folder(), "environment",
+                  environment));
 }
 
 /* One verb of a service; false where there is no such verb. */
-static bool obey_for_service(const char *verb, const char *name)
+static bool obey_for_service(const char *verb, const char *name, int instance)
 {
     if (strcmp(verb, "start") == 0)
-        start_service(name, 0);
+        start_service(name, instance);
     else if (strcmp(verb, "stop") == 0)
-        stop_service(name, 0);
+        stop_service(name, instance);
     else if (strcmp(verb, "kill") == 0)
-        kill_service(name, 0);
+        kill_service(name, instance);
     else if (strcmp(verb, "pause") == 0)
-        pause_service(name, 0, true);
+        pause_service(name, instance, true);
     else if (strcmp(verb, "resume") == 0)
-        pause_service(name, 0, false);
+        pause_service(name, instance, false);
     else
         return false;
     return true;
@@ -95,6 +104,19 @@ static bool obey_for_stripe(const char *verb)
     if (pause || strcmp(verb, "resume") == 0)
         pause_stripe(pause);
     return pause || strcmp(verb, "resume") == 0;
+}
+
+static bool obey_for_store(const char *verb, enum given_store_kind kind)
+{
+    if (strcmp(verb, "kill") == 0)
+        kill_store(kind);
+    else if (strcmp(verb, "start") == 0)
+        revive_store(kind, /* wiped= */ false);
+    else if (strcmp(verb, "wipe") == 0)
+        revive_store(kind, /* wiped= */ true);
+    else
+        return false;
+    return true;
 }
 
 static void note_published(void *context, int result)
@@ -127,8 +149,14 @@ static void poison_tickets(void)
     eventually(is_published, &published, 10000, "the broker has the poison");
 }
 
-static bool obey(const char *verb, const char *name)
+static bool obey(const char *verb, const char *name, int instance)
 {
+    static const char *const stores[] = {
+        [GIVEN_MONGO] = "mongo", [GIVEN_NATS] = "nats", [GIVEN_REDIS] = "redis"};
+
+    for (size_t i = 0; i < ARRAY_LENGTH(stores); i++)
+        if (strcmp(name, stores[i]) == 0)
+            return obey_for_store(verb, (enum given_store_kind)i);
     if (strcmp(verb, "poison") == 0 && strcmp(name, "tickets") == 0) {
         poison_tickets();
         return true;
@@ -137,7 +165,7 @@ static bool obey(const char *verb, const char *name)
         return obey_for_client(verb);
     if (strcmp(name, "stripe") == 0)
         return obey_for_stripe(verb);
-    return obey_for_service(verb, name);
+    return obey_for_service(verb, name, instance);
 }
 
 int main(int argc, char **argv)
@@ -145,10 +173,15 @@ int main(int argc, char **argv)
     struct system_options options = {.client = true, .ops = true};
     char line[64], verb[32], name[32];
     size_t settings = 0;
+    int instance;
 
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--without-client") == 0) {
             options.client = false;
+            continue;
+        }
+        if (strcmp(argv[i], "--twice") == 0) {
+            options.instances = 2;
             continue;
         }
         cr_assert_lt(settings, ARRAY_LENGTH(options.env), "too many settings");
@@ -157,7 +190,8 @@ int main(int argc, char **argv)
     given_system(&options);
     say_where();
     while (fgets(line, sizeof(line), stdin)) {
-        if (sscanf(line, "%31s %31s", verb, name) != 2 || !obey(verb, name))
+        instance = 0;
+        if (sscanf(line, "%31s %31s %d", verb, name, &instance) < 2 || !obey(verb, name, instance))
             cr_assert_fail("no such order: %s", line);
         say(json_pack("{s:b}", "ok", 1));
     }

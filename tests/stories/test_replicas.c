@@ -1,6 +1,7 @@
 /*
  * Two of each service behave as one, and one of them may go at any time.
  */
+#include "common/instant.h"
 #include "tests/support/story.h"
 
 #include <stdatomic.h>
@@ -86,4 +87,33 @@ Test(replicas, one_of_each_may_die_and_the_other_goes_on)
     as_user("new");
     buy(NULL, 2);
     expect_all_is_well();
+}
+
+#define BROWSERS     16
+#define BROWSE_MS    6000 /* the edge gives up who does not answer after 10 s */
+#define ANSWERS_EACH 10
+
+static atomic_int answered;
+
+static void browse_on(void *context, int i)
+{
+    const int64_t *until_ms = context;
+
+    (void)i;
+    while (instant_monotonic() < *until_ms)
+        if (get("/api/tickets?limit=1")->status == 200)
+            atomic_fetch_add(&answered, 1);
+}
+
+/* In turns, one of two has soon got hold of everybody; by who has the fewest, of half of them. */
+Test(replicas, one_that_stands_still_does_not_get_hold_of_everybody)
+{
+    int64_t until_ms;
+
+    given_system(&(struct system_options){.instances = 2});
+    pause_service("tickets", 0, true);
+    until_ms = instant_monotonic() + BROWSE_MS;
+    together(BROWSERS, browse_on, &until_ms);
+    pause_service("tickets", 0, false);
+    cr_assert_gt(answered, BROWSERS * ANSWERS_EACH);
 }

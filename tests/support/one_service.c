@@ -130,7 +130,7 @@ static bool is_ready_or_over(void *context)
         starting->ended = true;
         return true;
     }
-    return port_answers(current_port) && ask("GET", "/readyz", NULL)->status == 200;
+    return port_is_ready(current_port);
 }
 
 struct one_service given_one_service(const char *name, const char *const *env)
@@ -376,15 +376,9 @@ void deliver(const struct event *event)
     struct bus_message message;
 
     writer_init(&body);
-    event_encode(event, &body);
+    message = bus_message_of(event, &body);
     snprintf(id, sizeof(id), "%s/%d-%lu", event->id, (int)getpid(), messages++);
-    message = (struct bus_message){.subject = event_info(event->type)->subject,
-                                   .id = id,
-                                   .aggregate_id = event->aggregate_id,
-                                   .traceparent = event->traceparent,
-                                   .body = writer_text(&body),
-                                   .body_length = body.length,
-                                   .at_ms = event->at_ms};
+    message.id = id;
     atomic_store(&published, 0);
     bus_publish(given_bus("test"), &message, note_published, &published);
     eventually(is_published, &published, EVENT_MS, "the broker has the event");

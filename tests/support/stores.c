@@ -5,6 +5,9 @@
  * in files that are synced always, an append-only file. A store that was killed comes back on its
  * old port with its old data. The programs are those of `make setup` (.local/bin), else those on
  * PATH; TEST_MONGOD, TEST_NATS_SERVER and TEST_REDIS_SERVER name others.
+ *
+ * MongoDB and NATS are one server each, or three (given_clusters): then with production's clocks,
+ * as how long a cluster takes to notice that a server is gone is what is tested there.
  */
 #include "common/memory.h"
 #include "tests/support/process.h"
@@ -22,15 +25,17 @@
 struct server {
     const char *name;
     pid_t pid; /* 0: not running */
-    int port, monitor_port;
+    int port, monitor_port, route_port;
     char folder[128], log[128], config[128], address[32];
 };
 
-static struct server servers[] = {
-    [GIVEN_MONGO] = {.name = "mongod"},
-    [GIVEN_NATS] = {.name = "nats-server"},
-    [GIVEN_REDIS] = {.name = "redis-server"},
+/* Of each kind one server, or the first of as many as counts[] says. */
+static struct server servers[][STORE_NODES] = {
+    [GIVEN_MONGO] = {{.name = "mongod"}, {.name = "mongod"}, {.name = "mongod"}},
+    [GIVEN_NATS] = {{.name = "nats-server"}, {.name = "nats-server"}, {.name = "nats-server"}},
+    [GIVEN_REDIS] = {{.name = "redis-server"}},
 };
+static int counts[] = {[GIVEN_MONGO] = 1, [GIVEN_NATS] = 1, [GIVEN_REDIS] = 1};
 
 static bool has_started(void *context)
 {
@@ -63,10 +68,25 @@ static void start_mongo(struct server *server)
                           "64",
                           "--setParameter",
                           "diagnosticDataCollectionEnabled=false",
+                          "--setParameter",
+                          "oplogNetworkTimeoutBufferSeconds=1",
                           NULL};
 
     snprintf(port, sizeof(port), "%d", server->port);
     server->pid = spawn(argv, NULL, server->log);
+}
+
+/* The part of its configuration by which a nats-server finds the others. */
+static void write_cluster(FILE *file, const struct server *server)
+{
+    fprintf(file,
+            "server_name: nats-%d\ncluster { name: ticketing, listen: 127.0.0.1:%d, ping_interval: "
+            "2s, routes: [",
+            (int)(server - servers[GIVEN_NATS]), server->route_port);
+    for (int i = 0; i < counts[GIVEN_NATS]; i++)
+        fprintf(file, "%s\"nats://127.0.0.1:%d\"", i > 0 ? ", " : "",
+                servers[GIVEN_NATS][i].route_port);
+    fprintf(file, "] }\n");
 }
 
 static void start_nats(struct server *server)
@@ -77,9 +97,11 @@ static void start_nats(struct server *server)
 
     cr_assert_not_null(file);
     fprintf(file,
-            "listen: 127.0.0.1:%d\nhttp: 127.0.0.1:%d\n"
+            "listen: 127.0.0.1:%d\nhttp: 127.0.0.1:%d\nping_interval: 2s\n"
             "jetstream { store_dir: \"%s\", sync_interval: always, max_file_store: 4G }\n",
             server->port, server->monitor_port, server->folder);
+    if (counts[GIVEN_NATS] > 1)
+        write_cluster(file, server);
     fclose(file);
     server->pid = spawn(argv, NULL, server->log);
 }
@@ -119,47 +141,74 @@ static mongoc_client_t *direct_client(const struct server *server)
     return mongoc_client_new(uri);
 }
 
-static bool is_primary(void *context)
+static bool is_in_role(const struct server *server, const char *role)
 {
+    mongoc_client_t *client = direct_client(server);
     bson_t command = BSON_INITIALIZER, reply;
-    bson_iter_t primary;
+    bson_iter_t found;
     bool yes;
 
     BSON_APPEND_INT32(&command, "hello", 1);
-    yes = mongoc_client_command_simple(context, "admin", &command, NULL, &reply, NULL) &&
-          bson_iter_init_find(&primary, &reply, "isWritablePrimary") && bson_iter_bool(&primary);
+    yes = mongoc_client_command_simple(client, "admin", &command, NULL, &reply, NULL) &&
+          bson_iter_init_find(&found, &reply, role) && bson_iter_bool(&found);
     bson_destroy(&reply);
     bson_destroy(&command);
+    mongoc_client_destroy(client);
     return yes;
 }
 
-/* Make it a replica set of one, the first time; wait until it is the primary. */
-static void make_primary(const struct server *server, bool first_time)
+static bool has_primary(void *context)
 {
-    mongoc_client_t *client = direct_client(server);
-    bson_error_t error = {0};
-    bson_t reply, *command;
-    bool done = true;
+    (void)context;
+    return mongo_primary() >= 0;
+}
 
-    if (first_time) {
-        command = BCON_NEW("replSetInitiate", "{", "_id", "rs0", "members", "[", "{", "_id",
-                           BCON_INT32(0), "host", server->address, "}", "]", "settings", "{",
-                           "electionTimeoutMillis", BCON_INT32(500), "heartbeatIntervalMillis",
-                           BCON_INT32(200), "}", "}");
-        done = mongoc_client_command_simple(client, "admin", command, NULL, &reply, &error);
-        bson_destroy(&reply);
-        bson_destroy(command);
+/* {replSetInitiate: {_id: "rs0", members: [{_id: 0, host: …}, …], settings: …}}. One server alone
+ * has nobody to wait for. */
+static bson_t *initiation(void)
+{
+    bool alone = counts[GIVEN_MONGO] == 1;
+    bson_t *command = bson_new();
+    bson_t set, members, member;
+
+    BSON_APPEND_DOCUMENT_BEGIN(command, "replSetInitiate", &set);
+    BSON_APPEND_UTF8(&set, "_id", "rs0");
+    BSON_APPEND_ARRAY_BEGIN(&set, "members", &members);
+    for (int i = 0; i < counts[GIVEN_MONGO]; i++) {
+        char key[12];
+
+        snprintf(key, sizeof(key), "%d", i);
+        BSON_APPEND_DOCUMENT_BEGIN(&members, key, &member);
+        BSON_APPEND_INT32(&member, "_id", i);
+        BSON_APPEND_UTF8(&member, "host", servers[GIVEN_MONGO][i].address);
+        bson_append_document_end(&members, &member);
     }
-    cr_assert(done, "cannot initiate the replica set: %s", error.message);
-    eventually(is_primary, client, START_TIMEOUT_MS, "mongod is the primary");
+    bson_append_array_end(&set, &members);
+    BSON_APPEND_DOCUMENT_BEGIN(&set, "settings", &member);
+    BSON_APPEND_INT32(&member, "electionTimeoutMillis", alone ? 500 : MONGO_ELECTION_MS);
+    BSON_APPEND_INT32(&member, "heartbeatIntervalMillis", alone ? 200 : MONGO_HEARTBEAT_MS);
+    BSON_APPEND_INT32(&member, "catchUpTimeoutMillis", MONGO_CATCH_UP_MS);
+    bson_append_document_end(&set, &member);
+    bson_append_document_end(command, &set);
+    return command;
+}
+
+/* Make the servers a replica set. */
+static void initiate(void)
+{
+    mongoc_client_t *client = direct_client(&servers[GIVEN_MONGO][0]);
+    bson_t reply, *command = initiation();
+    bson_error_t error = {0};
+
+    cr_assert(mongoc_client_command_simple(client, "admin", command, NULL, &reply, &error),
+              "cannot initiate the replica set: %s", error.message);
+    bson_destroy(&reply);
+    bson_destroy(command);
     mongoc_client_destroy(client);
 }
 
-static void start_server(enum given_store_kind kind, bool fresh)
+static void start_server(enum given_store_kind kind, struct server *server, bool fresh)
 {
-    struct server *server = &servers[kind];
-
-    cr_assert_lt((size_t)kind, ARRAY_LENGTH(servers)); /* gcc doubts it */
     cr_assert_eq(mkdir(server->folder, 0700) == 0, fresh, "data of %s", server->name);
     switch (kind) {
     case GIVEN_MONGO: start_mongo(server); break;
@@ -167,33 +216,87 @@ static void start_server(enum given_store_kind kind, bool fresh)
     case GIVEN_REDIS: start_redis(server); break;
     }
     eventually(has_started, server, START_TIMEOUT_MS, server->name);
-    if (kind == GIVEN_MONGO)
-        make_primary(server, fresh);
 }
 
-/* The server of this kind, started at the first call. */
+static void name_server(enum given_store_kind kind, int node)
+{
+    struct server *server = &servers[kind][node];
+
+    server->port = free_port();
+    if (kind == GIVEN_NATS) {
+        server->monitor_port = free_port();
+        server->route_port = free_port();
+    }
+    snprintf(server->folder, sizeof(server->folder), "%s/%s-%d", test_folder(), server->name, node);
+    snprintf(server->log, sizeof(server->log), "%s/%s-%d.log", test_folder(), server->name, node);
+    snprintf(server->config, sizeof(server->config), "%s/%s-%d.conf", test_folder(), server->name,
+             node);
+    snprintf(server->address, sizeof(server->address), "127.0.0.1:%d", server->port);
+}
+
+/* The first server of this kind; all of them are started at the first call. */
 static struct server *given_server(enum given_store_kind kind)
 {
-    struct server *server = &servers[kind];
+    struct server *nodes = servers[kind];
 
-    if (server->port == 0) {
-        server->port = free_port();
-        if (kind == GIVEN_NATS)
-            server->monitor_port = free_port();
-        snprintf(server->folder, sizeof(server->folder), "%s/%s", test_folder(), server->name);
-        snprintf(server->log, sizeof(server->log), "%s/%s.log", test_folder(), server->name);
-        snprintf(server->config, sizeof(server->config), "%s/%s.conf", test_folder(), server->name);
-        snprintf(server->address, sizeof(server->address), "127.0.0.1:%d", server->port);
-        start_server(kind, true);
+    if (nodes->port != 0)
+        return nodes;
+    for (int i = 0; i < counts[kind]; i++)
+        name_server(kind, i);
+    for (int i = 0; i < counts[kind]; i++)
+        start_server(kind, &nodes[i], /* fresh= */ true);
+    if (kind == GIVEN_MONGO) {
+        initiate();
+        eventually(has_primary, NULL, START_TIMEOUT_MS, "mongod is the primary");
     }
-    return server;
+    return nodes;
+}
+
+void given_clusters(void)
+{
+    cr_assert(servers[GIVEN_MONGO]->port == 0 && servers[GIVEN_NATS]->port == 0);
+    counts[GIVEN_MONGO] = counts[GIVEN_NATS] = STORE_NODES;
+}
+
+int mongo_primary(void)
+{
+    for (int i = 0; i < counts[GIVEN_MONGO]; i++)
+        if (servers[GIVEN_MONGO][i].pid != 0 &&
+            is_in_role(&servers[GIVEN_MONGO][i], "isWritablePrimary"))
+            return i;
+    return -1;
+}
+
+bool mongo_follows(int node)
+{
+    return is_in_role(&servers[GIVEN_MONGO][node], "secondary");
+}
+
+int nats_monitor_port(int node)
+{
+    return servers[GIVEN_NATS][node].monitor_port;
+}
+
+/* "host:1,host:2", each after `prefix`. */
+static const char *write_addresses(char *text, size_t size, enum given_store_kind kind,
+                                   const char *prefix)
+{
+    const struct server *nodes = given_server(kind);
+    int used = 0;
+
+    for (int i = 0; i < counts[kind]; i++)
+        used += snprintf(text + used, size - (size_t)used, "%s%s%s", i > 0 ? "," : "", prefix,
+                         nodes[i].address);
+    return text;
 }
 
 const char *given_own_mongo(void)
 {
-    static char uri[128];
+    static char uri[160];
+    char addresses[112];
 
-    snprintf(uri, sizeof(uri), "mongodb://%s/?replicaSet=rs0", given_server(GIVEN_MONGO)->address);
+    snprintf(uri, sizeof(uri), "mongodb://%s/?replicaSet=rs0",
+             write_addresses(addresses, sizeof(addresses), GIVEN_MONGO, ""));
     return uri;
 }
 
@@ -212,7 +315,7 @@ static void drop_databases(void)
     mongoc_client_t *client;
     char **names;
 
-    if (servers[GIVEN_MONGO].port != 0)
+    if (servers[GIVEN_MONGO]->port != 0)
         return;
     client = mongoc_client_new(given_mongo());
     names = mongoc_client_get_database_names_with_opts(client, NULL, NULL);
@@ -237,10 +340,9 @@ void drop_at_end(const char *prefix)
 
 const char *given_nats(void)
 {
-    static char url[128];
+    static char urls[128];
 
-    snprintf(url, sizeof(url), "nats://%s", given_server(GIVEN_NATS)->address);
-    return url;
+    return write_addresses(urls, sizeof(urls), GIVEN_NATS, "nats://");
 }
 
 int given_nats_port(void)
@@ -258,32 +360,58 @@ const char *given_redis(void)
 
 pid_t store_pid(enum given_store_kind kind)
 {
-    return servers[kind].pid;
+    return servers[kind]->pid;
 }
 
-void kill_store(enum given_store_kind kind)
+void kill_node(enum given_store_kind kind, int node)
 {
-    struct server *server = &servers[kind];
+    struct server *server = &servers[kind][node];
 
     cr_assert_neq(server->pid, 0, "this test has not started %s itself", server->name);
     end_process(server->pid, SIGKILL, 10000);
     server->pid = 0;
 }
 
+void pause_node(enum given_store_kind kind, int node, bool paused)
+{
+    struct server *server = &servers[kind][node];
+
+    cr_assert_neq(server->pid, 0, "%s does not run", server->name);
+    kill(server->pid, paused ? SIGSTOP : SIGCONT);
+    if (paused) /* its threads run on until one of them takes the signal: wait until all stand */
+        waitpid(server->pid, /* status= */ NULL, WUNTRACED);
+}
+
+void revive_node(enum given_store_kind kind, int node)
+{
+    struct server *server = &servers[kind][node];
+
+    cr_assert_eq(server->pid, 0, "%s runs", server->name);
+    start_server(kind, server, /* fresh= */ false);
+}
+
+void kill_store(enum given_store_kind kind)
+{
+    kill_node(kind, 0);
+}
+
 void pause_store(enum given_store_kind kind, bool paused)
 {
-    cr_assert_neq(servers[kind].pid, 0, "%s does not run", servers[kind].name);
-    kill(servers[kind].pid, paused ? SIGSTOP : SIGCONT);
-    if (paused) /* its threads run on until one of them takes the signal: wait until all stand */
-        waitpid(servers[kind].pid, /* status= */ NULL, WUNTRACED);
+    pause_node(kind, 0, paused);
 }
 
 void revive_store(enum given_store_kind kind, bool wiped)
 {
-    struct server *server = &servers[kind];
-
-    cr_assert_eq(server->pid, 0, "%s runs", server->name);
+    if (wiped) {
+        remove_folder(servers[kind]->folder);
+        cr_assert_eq(servers[kind]->pid, 0, "%s runs", servers[kind]->name);
+        start_server(kind, servers[kind], /* fresh= */ true);
+    } else {
+        revive_node(kind, 0);
+    }
+    if (kind != GIVEN_MONGO)
+        return;
     if (wiped)
-        remove_folder(server->folder);
-    start_server(kind, wiped);
+        initiate();
+    eventually(has_primary, NULL, START_TIMEOUT_MS, "mongod is the primary");
 }

@@ -32,6 +32,7 @@
 struct system_options {
     int instances;      /* of each service; 0 counts as 1 */
     bool own_mongo;     /* a mongod that can be killed */
+    bool clusters;      /* three mongods and three nats-servers (given_clusters); own, too */
     bool rate_limits;   /* as in production; off otherwise */
     bool client;        /* the web client too (client.h); the edge knows the local Stripe then */
     bool ops;           /* `ticketctl serve` too, behind the edge at /api/ops */
@@ -47,6 +48,9 @@ void given_system(const struct system_options *options);
 void start_service(const char *name, int instance);
 void stop_service(const char *name, int instance);
 void kill_service(const char *name, int instance);
+
+/* From now on services start with this setting, "NAME=value" as printf's format. */
+void set_environment(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* The two halves of start_service, for those who start several at once. */
 void launch_service(const char *name, int instance);
@@ -65,6 +69,7 @@ pid_t service_pid(const char *name, int instance);
  */
 int service_port(const char *name, int instance);
 int system_edge_port(void);
+int system_ops_port(void); /* where options.ops */
 const struct answer *ask_port(int port, const char *path);
 
 /* Its database, and how to lose all of it. */

@@ -13,6 +13,8 @@
   reset  do it, then break the connection in the middle of the answer
   slow   do it, and answer after 1 s
   hang   do it, and answer after 30 s
+  again    answer a list that goes on, though the next page is this one
+  endless  answer a list that goes on with one more intent for ever
 """
 import collections
 import json
@@ -112,6 +114,12 @@ class FaultyHandler(BaseHTTPRequestHandler):
             return (parts[3] if len(parts) > 3 else "find"), parts[2]
         return (kinds[parts[1]] if self.command == "POST" else "list"), None
 
+    def never_end(self, data, fresh):
+        reply = json.loads(data) | {"has_more": True}
+        if fresh:
+            reply["data"] = [{"object": "payment_intent", "id": f"pi_{self.faults.calls['list']}"}]
+        return json.dumps(reply).encode()
+
     def perform_late(self, *request):
         time.sleep(1)
         self.perform(*request)
@@ -135,6 +143,8 @@ class FaultyHandler(BaseHTTPRequestHandler):
         if fault == "lose":
             self.close_connection = True
             return None
+        if fault in ("again", "endless"):
+            data = self.never_end(data, fresh=fault == "endless")
         self.answer(status, data, whole=fault != "reset")
         return self.break_off() if fault == "reset" else None
 

@@ -50,6 +50,27 @@ void revive_store(enum given_store_kind kind, bool wiped);
 /* Its process; 0 where it does not run. */
 pid_t store_pid(enum given_store_kind kind);
 
+/* From here on MongoDB and NATS are three servers each, a replica set and a cluster, with the
+ * clocks of production; before the first given_… of either. The verbs above are for the first
+ * server then, these for any. */
+#define STORE_NODES 3
+void given_clusters(void);
+void kill_node(enum given_store_kind kind, int node);
+void pause_node(enum given_store_kind kind, int node, bool paused);
+void revive_node(enum given_store_kind kind, int node);
+
+/* Which mongod is the primary (-1: none says so); does this one follow it? The port of a
+ * nats-server's monitoring. */
+int mongo_primary(void);
+bool mongo_follows(int node);
+int nats_monitor_port(int node);
+
+/* How soon a replica set of three misses its primary: as infra/k8s/base/stores/mongo/set/init.js
+ * says, where the reasons stand. */
+#define MONGO_ELECTION_MS  4000
+#define MONGO_HEARTBEAT_MS 1000
+#define MONGO_CATCH_UP_MS  1000
+
 /* A free loopback port. */
 int free_port(void);
 

@@ -67,6 +67,11 @@ pid_t service_pid(const char *name, int instance)
     return find_instance(name, instance)->pid;
 }
 
+int system_ops_port(void)
+{
+    return ops.port;
+}
+
 int system_edge_port(void)
 {
     return edge_port;
@@ -94,7 +99,7 @@ __attribute__((format(printf, 1, 2))) static void add_environment(const char *fo
 
 const char *system_mongo(void)
 {
-    return chosen.own_mongo ? given_own_mongo() : given_mongo();
+    return chosen.own_mongo || chosen.clusters ? given_own_mongo() : given_mongo();
 }
 
 /* The first of two settings of one name counts, so the story's own go before these. */
@@ -118,6 +123,25 @@ static void make_environment(void)
     add_environment("HTTP_WORKERS=16");   /* half of them may wait for Stripe */
     add_environment("LISTENER_WORKERS=4");
     add_environment("LOG_LEVEL=info");
+    if (chosen.clusters)
+        add_environment("STREAM_REPLICAS=%d", STORE_NODES);
+}
+
+void set_environment(const char *format, ...)
+{
+    static char settings[ARRAY_LENGTH(environment)][256];
+    char setting[sizeof(settings[0])];
+    va_list arguments;
+    size_t i = 0;
+
+    va_start(arguments, format);
+    vsnprintf(setting, sizeof(setting), format, arguments);
+    va_end(arguments);
+    while (environment[i] && strncmp(environment[i], setting, strcspn(setting, "=") + 1) != 0)
+        i++;
+    cr_assert_lt(i, ARRAY_LENGTH(environment) - 1);
+    memcpy(settings[i], setting, sizeof(setting));
+    environment[i] = settings[i];
 }
 
 const char *const *system_environment(void)
@@ -314,6 +338,8 @@ void given_system(const struct system_options *options)
         chosen = *options;
     if (chosen.instances == 0)
         chosen.instances = 1;
+    if (chosen.clusters)
+        given_clusters();
     stripe_port = free_port();
     spawn_stripe();
     make_environment();

@@ -266,6 +266,23 @@ Test(audit, a_stream_that_no_longer_reaches_back_is_no_hole)
     expect_broken(&world, "");
 }
 
+/* The aggregates' ids begin with 0x22222222: a second of 1988. */
+Test(audit, what_is_older_than_a_stream_that_was_made_again_may_lack_its_first_events)
+{
+    const int64_t second_ms = INT64_C(0x22222222) * 1000;
+
+    for (int64_t made_ms = second_ms; made_ms <= second_ms + 1; made_ms++) {
+        struct world world;
+
+        make_purchase(&world);
+        world.made_ms[OWNER_ORDERS] = made_ms;
+        for (size_t i = 0; i < world.events.count; i++)
+            ((struct seen_event *)rows_at(&world.events, i))->version += 5;
+        ((struct seen_aggregate *)world.aggregates.data)->version = 8;
+        expect_broken(&world, made_ms > second_ms ? "" : "P2 P2 P2 P2 P2"); /* versions 0 to 4 */
+    }
+}
+
 Test(audit, an_event_that_nobody_has_published)
 {
     struct world world;
