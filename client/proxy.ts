@@ -12,10 +12,10 @@
  */
 import { NextResponse, type NextRequest } from 'next/server';
 
+import { API_URL } from './lib/api-url';
 import { contentSecurityPolicy } from './lib/csp';
-import { isHalfSpent, readSession, RETURNING_COOKIE, SESSION_COOKIE } from './lib/session-cookie';
+import { isHalfSpent, readSession, RETURNING_COOKIE } from './lib/session-cookie';
 
-const API_URL = process.env.API_URL || 'http://127.0.0.1:8080';
 const RENEW_TIMEOUT_MS = 1500;
 const RETURNING_SECONDS = 30 * 24 * 3600; // as long as a refresh token lives
 
@@ -54,7 +54,7 @@ function shouldResume(request: NextRequest): boolean {
 
 export async function proxy(request: NextRequest): Promise<NextResponse> {
   const now = Date.now();
-  const session = readSession(request.cookies.get(SESSION_COOKIE)?.value, now);
+  const session = readSession(request.cookies, now);
   const { pathname, search } = request.nextUrl;
 
   if (!session && shouldResume(request)) {
@@ -68,10 +68,8 @@ export async function proxy(request: NextRequest): Promise<NextResponse> {
   }
 
   const set = session && isHalfSpent(session, now) ? await renew(request) : [];
-  const nonce = crypto.randomUUID().replaceAll('-', '');
-  const policy = contentSecurityPolicy(nonce);
+  const policy = contentSecurityPolicy(crypto.randomUUID().replaceAll('-', ''));
   const headers = new Headers(request.headers);
-  headers.set('x-nonce', nonce);
   headers.set('content-security-policy', policy); // where Next.js looks for the nonce
   if (set.length > 0) headers.set('cookie', withCookies(request.headers.get('cookie'), set));
 

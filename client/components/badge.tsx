@@ -1,11 +1,11 @@
 import type { OrderStatus, TicketStatus } from '@/lib/types';
 import { classes } from '@/lib/classes';
+import type { Tone } from '@/lib/tone';
 import styles from './badge.module.css';
-
-type Tone = 'good' | 'warn' | 'bad' | 'info' | 'none';
+import tones from './tones.module.css';
 
 export function Badge({ tone, children }: { tone: Tone; children: string }) {
-  return <span className={classes(styles.badge, styles[tone])}>{children}</span>;
+  return <span className={classes(styles.badge, tones[tone])}>{children}</span>;
 }
 
 const TICKET: Record<TicketStatus, [Tone, string]> = {

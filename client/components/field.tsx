@@ -27,7 +27,7 @@ export function Field({ label, hint, error, before, ...input }: FieldProps) {
           {hint}
         </p>
       )}
-      <div className={styles.control}>
+      <div className={classes(styles.frame, styles.control)}>
         {before && (
           <span className={styles.before} aria-hidden="true">
             {before}

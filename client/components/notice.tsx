@@ -1,15 +1,22 @@
 import type { ReactNode } from 'react';
 
 import { classes } from '@/lib/classes';
+import type { Tone } from '@/lib/tone';
 import { Icon, type IconName } from './icon';
 import styles from './notice.module.css';
+import tones from './tones.module.css';
 
-type Tone = 'bad' | 'warn' | 'good' | 'info';
+type NoticeTone = Exclude<Tone, 'none'>;
 
-const ICONS: Record<Tone, IconName> = { bad: 'alert', warn: 'clock', good: 'check', info: 'alert' };
+const ICONS: Record<NoticeTone, IconName> = {
+  bad: 'alert',
+  warn: 'clock',
+  good: 'check',
+  info: 'alert',
+};
 
 interface NoticeProps {
-  tone: Tone;
+  tone: NoticeTone;
   title?: string;
   children?: ReactNode;
   /* It appears in answer to something, and is read out at once (bad) or when there is time. */
@@ -19,7 +26,7 @@ interface NoticeProps {
 export function Notice({ tone, title, children, live = false }: NoticeProps) {
   const role = !live ? undefined : tone === 'bad' ? 'alert' : 'status';
   return (
-    <div className={classes(styles.notice, styles[tone])} role={role}>
+    <div className={classes(styles.notice, tones[tone])} role={role}>
       <Icon name={ICONS[tone]} />
       <div className={styles.body}>
         {title && <p className={styles.title}>{title}</p>}

@@ -5,14 +5,14 @@
  *
  * When more than half of it is spent, and whenever the page is looked at again after that, auth is
  * asked who is there: it re-issues a living session. One that is over is renewed by its refresh
- * token. Where that is refused too (signed out elsewhere, banned), the page is drawn again as
- * nobody's. A page that was drawn as nobody's for somebody who may return (proxy.ts says when) is
- * drawn again for them.
+ * token. Where that is refused too (signed out elsewhere, banned), and where another page of this
+ * browser signs out, the page is drawn again as nobody's. A page that was drawn as nobody's for
+ * somebody who may return (proxy.ts says when) is drawn again for them.
  */
 import { useRouter } from 'next/navigation';
 import { useEffect } from 'react';
 
-import { isSignedIn, refreshSession } from '@/lib/browser';
+import { isSignedIn, onSignOut, refreshSession } from '@/lib/browser';
 
 interface Session {
   id: string;
@@ -39,6 +39,7 @@ export function SessionKeeper({ session, returning }: Props) {
   useEffect(() => {
     if (id === null) return;
     let ended = false;
+    const stopListening = onSignOut(() => router.refresh());
 
     const keep = async () => {
       if (ended || document.visibilityState === 'hidden' || Date.now() < halfAt) return;
@@ -53,6 +54,7 @@ export function SessionKeeper({ session, returning }: Props) {
     document.addEventListener('visibilitychange', keepNow);
     return () => {
       ended = true;
+      stopListening();
       clearTimeout(timer);
       document.removeEventListener('visibilitychange', keepNow);
     };

@@ -12,10 +12,10 @@ import 'server-only';
 import { cookies } from 'next/headers';
 import { cache } from 'react';
 
+import { API_URL } from './api-url';
 import { readSession, SESSION_COOKIE } from './session-cookie';
 import type { ApiError, User } from './types';
 
-const API_URL = process.env.API_URL || 'http://127.0.0.1:8080';
 const TIMEOUT_MS = 4000;
 
 export type Answer<T> =
@@ -51,9 +51,9 @@ export const apiGet = cache(async function <T>(path: string): Promise<Answer<T>>
 
 /* Who is reading; null for nobody. While auth is away the cookie's own word is taken, for display. */
 export const currentUser = cache(async function (): Promise<User | null> {
-  const cookie = (await cookies()).get(SESSION_COOKIE)?.value;
-  if (!cookie) return null;
+  const jar = await cookies();
+  if (!jar.has(SESSION_COOKIE)) return null;
   const answer = await apiGet<{ currentUser: User | null }>('/api/users/currentuser');
   if (answer.kind === 'ok') return answer.data.currentUser;
-  return readSession(cookie, Date.now());
+  return readSession(jar, Date.now());
 });

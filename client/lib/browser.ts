@@ -80,6 +80,26 @@ export function refreshSession(): Promise<boolean | undefined> {
   return refreshing;
 }
 
+const SIGNED_OUT = 'signed-out';
+
+/* Sign out, here and in this browser's other pages. */
+export async function signOut(): Promise<Reply<unknown>> {
+  const reply = await ask('/api/users/signout', { method: 'POST', body: {} });
+  if (reply.ok) {
+    const others = new BroadcastChannel(SIGNED_OUT);
+    others.postMessage(null);
+    others.close();
+  }
+  return reply;
+}
+
+/* Call `listener` when another page of this browser has signed out; gives what ends that. */
+export function onSignOut(listener: () => void): () => void {
+  const others = new BroadcastChannel(SIGNED_OUT);
+  others.onmessage = listener;
+  return () => others.close();
+}
+
 /* Ask. `data` is null where there is no answer, and may hold members beside `errors` where refused
  * (409's prices). */
 export async function ask<T>(path: string, question: Question = {}): Promise<Reply<T>> {

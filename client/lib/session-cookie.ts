@@ -9,20 +9,30 @@ import type { User } from './types';
 
 export const SESSION_COOKIE = process.env.SESSION_COOKIE || 'session';
 
+/* Auth's: the id of the session that was signed out last in this browser. A cookie of it that comes
+ * back, with a renewal that was under way, is nobody's (docs/adr/0014). */
+const ENDED_COOKIE = 'signed-out';
+
 /* Ours: says that a session was here, and may be renewed when it is over (proxy.ts). */
 export const RETURNING_COOKIE = 'returning';
+
+interface Jar {
+  get(name: string): { value: string } | undefined;
+}
 
 function decode(text: string): unknown {
   return JSON.parse(Buffer.from(text, 'base64url').toString('utf8'));
 }
 
-/* The claims of a session's cookie; null where it is none, or over. */
-export function readSession(cookie: string | undefined, nowMs: number): User | null {
+/* The claims of the session's cookie; null where there is none, or it is over. */
+export function readSession(cookies: Jar, nowMs: number): User | null {
+  const cookie = cookies.get(SESSION_COOKIE)?.value;
   if (!cookie) return null;
   try {
     const { jwt } = decode(decodeURIComponent(cookie)) as { jwt: string };
-    const claims = decode(jwt.split('.')[1] ?? '') as User;
-    return claims.exp * 1000 > nowMs ? claims : null;
+    const claims = decode(jwt.split('.')[1] ?? '') as User & { sid?: string };
+    const ended = claims.sid !== undefined && claims.sid === cookies.get(ENDED_COOKIE)?.value;
+    return claims.exp * 1000 > nowMs && !ended ? claims : null;
   } catch {
     return null;
   }

@@ -27,7 +27,7 @@ import { chromium } from '../../client/node_modules/playwright-core/index.mjs';
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const PROGRAM = `build/${process.env.FLAVOUR || 'asan'}/bin/test-stack`;
 const ANSWER_MS = 60_000; // all of a system, under a sanitizer, on a busy machine
-const WAIT_MS = 15_000;
+const WAIT_MS = 30_000; // as Playwright's own waits
 const TEST_MS = 110_000; // tests/run gives a test 120 s
 const PASSWORD = 'a long password';
 const AXE_TAGS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
@@ -200,6 +200,28 @@ export async function orderTicket(buyer, ticketId) {
 }
 
 /**
+ * A page that is there is drawn, and a moment later its script hears clicks too; on a busy machine
+ * that moment is long enough to click into. So going to a page of ours waits for both.
+ * @param {Page} page
+ */
+function waitUntilHeard(page) {
+  for (const way of /** @type {const} */ (['goto', 'reload'])) {
+    const go = page[way].bind(page);
+    page[way] = async (/** @type {any[]} */ ...given) => {
+      const response = await go(...given);
+      const html = response?.headers()['content-type']?.startsWith('text/html');
+      if (html && response.status() < 500 && response.headers()['content-security-policy'])
+        await page.waitForFunction(
+          () => Object.keys(document).some(key => key.startsWith('__reactContainer$')),
+          undefined,
+          { polling: 50 }, // not once a frame: a page that does not change may have none
+        );
+      return response;
+    };
+  }
+}
+
+/**
  * A page of `who`: a person, or a stack, for nobody. At the end of test `t` it is closed, and fails
  * the test for each error and warning of its console (violations of the CSP among them), each
  * exception that nobody caught, and each answer from 500 on, unless one of `expected` matches what
@@ -212,6 +234,7 @@ export async function orderTicket(buyer, ticketId) {
 export async function openPage(t, who, { expected = [], ...options } = {}) {
   const own = 'browser' in who ? await newContext(who, options) : null;
   const page = await (own ?? /** @type {Person} */ (who).context).newPage();
+  if (options.javaScriptEnabled !== false) waitUntilHeard(page);
   const said = [];
   page.on('console', message => {
     if (['error', 'warning'].includes(message.type()))

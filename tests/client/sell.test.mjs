@@ -92,6 +92,20 @@ test('a wrong password is refused in words, without saying whose fault it is', a
   }
 });
 
+test('nobody is sent to another site after signing in', async t => {
+  const person = await newPerson(stack);
+  const page = await openPage(t, person);
+
+  for (const next of [
+    'https://elsewhere.example/',
+    '//elsewhere.example/',
+    '/\\elsewhere.example',
+  ]) {
+    await page.goto(`/auth/signin?next=${encodeURIComponent(next)}`);
+    await page.waitForURL(`${stack.url}/`);
+  }
+});
+
 test('a ticket is edited', async t => {
   const { ticket, page } = await editing(t);
 

@@ -5,7 +5,7 @@ import { useState } from 'react';
 import { ask } from '@/lib/browser';
 import { classes } from '@/lib/classes';
 import type { Audit } from '@/lib/ops/types';
-import { count, duration, roughly } from '@/lib/ops/words';
+import { ago, count, duration } from '@/lib/ops/words';
 import { Button } from '../button';
 import { Icon } from '../icon';
 import { Notice } from '../notice';
@@ -49,7 +49,6 @@ export function AuditPanel({ audit, at, again }: AuditProps) {
     again();
   };
 
-  const ago = audit.at === null ? null : Date.parse(at) - Date.parse(audit.at);
   const checked = Object.entries(audit.checked ?? {}).filter(
     ([what]) => what !== 'intents' || audit.stripe,
   );
@@ -58,7 +57,7 @@ export function AuditPanel({ audit, at, again }: AuditProps) {
       id="audit"
       title="Last audit"
       span="third"
-      aside={ago === null ? 'none yet' : `${roughly(ago)} ago`}
+      aside={audit.at === null ? 'none yet' : ago(audit.at, at)}
     >
       <Result audit={audit} />
       {audit.findings.length > 0 && (

@@ -5,7 +5,7 @@ import { useState } from 'react';
 
 import { ask } from '@/lib/browser';
 import type { Letter, LetterWithBody } from '@/lib/ops/types';
-import { orderOf, readable, roughly } from '@/lib/ops/words';
+import { ago, orderOf, readable } from '@/lib/ops/words';
 import { Button } from '../button';
 import { Time } from '../time';
 import styles from './dead-letters.module.css';
@@ -63,7 +63,6 @@ export function LetterRow({ letter, at, onReplay }: LetterRowProps) {
     setBody(reply.ok && reply.data ? reply.data : (reply.errors[0]?.message ?? ''));
   };
 
-  const ago = Math.max(0, Date.parse(at) - Date.parse(letter.at));
   return (
     <li className={styles.letter}>
       <details onToggle={event => event.currentTarget.open && void read()}>
@@ -72,7 +71,7 @@ export function LetterRow({ letter, at, onReplay }: LetterRowProps) {
           <span className={styles.service}>for {letter.service}</span>
           <span className={styles.reason}>{letter.reason}</span>
           <span className={styles.when}>
-            {roughly(ago)} ago · {tries(letter)}
+            {ago(letter.at, at)} · {tries(letter)}
           </span>
         </summary>
         <div className={styles.inside}>

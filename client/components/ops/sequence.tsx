@@ -10,6 +10,7 @@ import { classes } from '@/lib/classes';
 import { layOut, type Row, type Sequence } from '@/lib/ops/sequence';
 import type { Moment } from '@/lib/ops/moments';
 import { count } from '@/lib/ops/words';
+import tones from '../tones.module.css';
 import { useExactClock } from './clock';
 import styles from './sequence.module.css';
 
@@ -37,7 +38,7 @@ function Lanes({ lanes, top, height, stretches }: Sequence) {
       {stretches.map(({ x, y1, y2, tone }) => (
         <line
           key={`${x} ${y1}`}
-          className={classes(styles.stretch, styles[tone])}
+          className={classes(styles.stretch, tones[tone], tone === 'none' && styles.over)}
           x1={x}
           x2={x}
           y1={y1}
@@ -78,7 +79,7 @@ function Step({ row, time, fresh }: StepProps) {
       })}
       {!mark && <circle className={styles.from} cx={fromX} cy={y} r={3.5} />}
       {mark && (
-        <g className={styles[mark.tone]}>
+        <g className={tones[mark.tone]}>
           <rect
             className={styles.mark}
             x={mark.x - mark.width / 2}

@@ -1,13 +1,14 @@
 import { classes } from '@/lib/classes';
 import type { ServiceRow } from '@/lib/ops/types';
 import { count, roughly } from '@/lib/ops/words';
+import tones from '../tones.module.css';
 import { Panel } from './panel';
 import styles from './services.module.css';
 
 const STATES = {
-  ready: { look: styles.ready, text: 'Ready' },
-  'not ready': { look: styles.unready, text: 'Not ready' },
-  away: { look: styles.away, text: 'Away' },
+  ready: { look: tones.good, text: 'Ready' },
+  'not ready': { look: tones.bad, text: 'Not ready' },
+  away: { look: classes(tones.bad, styles.away), text: 'Away' },
 } as const;
 
 function Process({ row, alone }: { row: ServiceRow; alone: boolean }) {

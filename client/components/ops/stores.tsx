@@ -1,5 +1,6 @@
 import { classes } from '@/lib/classes';
 import type { StoreRow } from '@/lib/ops/types';
+import tones from '../tones.module.css';
 import styles from './stores.module.css';
 
 /* "Redis is away" beside the name Redis: "is away". */
@@ -20,13 +21,14 @@ export function Stores({ rows }: { rows: StoreRow[] }) {
             key={store}
             className={classes(
               styles.store,
+              ok === false ? tones.bad : tones.good,
               ok === false && styles.bad,
               ok === null && styles.unasked,
             )}
           >
             <span className={styles.name}>{store}</span>
             <span className={styles.detail}>
-              {ok ? `answers in ${ms} ms` : beside(store, detail ?? 'not asked')}
+              {ok ? `answers in ${ms || 'under 1'} ms` : beside(store, detail ?? 'not asked')}
             </span>
           </li>
         ))}

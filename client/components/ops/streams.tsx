@@ -1,6 +1,6 @@
 import { bars, perSecond, type Sample } from '@/lib/ops/rates';
 import type { StreamRow } from '@/lib/ops/types';
-import { count, rate, roughly } from '@/lib/ops/words';
+import { ago, count, rate } from '@/lib/ops/words';
 import { Bars } from './bars';
 import { Panel } from './panel';
 import styles from './streams.module.css';
@@ -14,7 +14,6 @@ interface StreamsProps {
 
 function Stream({ row, samples, at }: { row: StreamRow; samples: Sample[]; at: string }) {
   const now = perSecond(samples, row.name);
-  const ago = row.lastAt === null ? null : Date.parse(at) - Date.parse(row.lastAt);
   const kinds = row.events.filter(kind => kind.messages > 0);
   return (
     <li className={styles.stream}>
@@ -29,7 +28,7 @@ function Stream({ row, samples, at }: { row: StreamRow; samples: Sample[]; at: s
           </span>
         ))}
       </p>
-      <p className={styles.last}>{ago === null ? '' : `${roughly(ago)} ago`}</p>
+      <p className={styles.last}>{row.lastAt && ago(row.lastAt, at)}</p>
     </li>
   );
 }

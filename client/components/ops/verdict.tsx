@@ -2,7 +2,9 @@ import type { Overview } from '@/lib/ops/types';
 import type { Need } from '@/lib/ops/verdict';
 import { count } from '@/lib/ops/words';
 import { classes } from '@/lib/classes';
+import type { Tone } from '@/lib/tone';
 import { Icon } from '../icon';
+import tones from '../tones.module.css';
 import styles from './verdict.module.css';
 
 interface VerdictProps {
@@ -30,11 +32,12 @@ export function Verdict({ title, list, overview, failed }: VerdictProps) {
   const silent = failed !== null;
   const heading = silent ? 'The operations service does not answer' : title;
   const grave = list.some(need => need.grave);
-  const look = silent || !overview ? styles.unknown : grave ? styles.bad : list[0] && styles.warn;
+  const tone: Tone =
+    silent || !overview ? 'none' : grave ? 'bad' : list.length > 0 ? 'warn' : 'good';
   const announced = silent ? heading : [heading, ...list.map(need => need.title)].join('. ');
   return (
     <section
-      className={classes(styles.verdict, look, list.length === 0 && styles.calm)}
+      className={classes(styles.verdict, tones[tone], list.length === 0 && styles.calm)}
       aria-labelledby="verdict-title"
     >
       <span className={styles.sign}>

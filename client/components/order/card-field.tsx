@@ -3,6 +3,7 @@
 /* The card's number, in an element of Stripe's: we never see it. It looks like our other fields. */
 import { useEffect, useEffectEvent, useId, useRef } from 'react';
 
+import field from '@/components/field.module.css';
 import { Icon } from '@/components/icon';
 import { classes } from '@/lib/classes';
 import type { CardElement, Stripe } from '@/lib/stripe';
@@ -67,13 +68,13 @@ export function CardField({ stripe, disabled, error, onCard, onChange }: CardFie
 
   return (
     <fieldset
-      className={classes(styles.field, error !== null && styles.wrong)}
+      className={classes(styles.field, error !== null && field.wrong)}
       disabled={disabled}
       aria-describedby={error ? `${id}-error` : undefined}
     >
-      <legend className={styles.label}>Card</legend>
-      <div ref={host} className={styles.control} />
-      <p className={styles.error} id={`${id}-error`} role="alert">
+      <legend className={classes(field.label, styles.legend)}>Card</legend>
+      <div ref={host} className={classes(field.frame, styles.control)} />
+      <p className={classes(field.error, styles.error)} id={`${id}-error`} role="alert">
         {error && (
           <>
             <Icon name="alert" size={18} />

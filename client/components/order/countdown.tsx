@@ -5,9 +5,12 @@
  * The ring and the figures are for the eye; ears are told at five, two and one minutes.
  */
 import { Time } from '@/components/time';
+import tones from '@/components/tones.module.css';
 import { classes } from '@/lib/classes';
 import { announcement, clockText, shareLeft, urgency } from '@/lib/countdown';
 import styles from './countdown.module.css';
+
+const TONES = { calm: 'good', soon: 'warn', last: 'bad' } as const;
 
 interface CountdownProps {
   seconds: number;
@@ -17,8 +20,9 @@ interface CountdownProps {
 }
 
 export function Countdown({ seconds, expiresAt, holdMs }: CountdownProps) {
+  const tone = TONES[urgency(seconds)];
   return (
-    <div className={classes(styles.countdown, styles[urgency(seconds)])}>
+    <div className={classes(styles.countdown, tones[tone], tone === 'bad' && styles.last)}>
       <svg className={styles.ring} viewBox="0 0 64 64" aria-hidden="true">
         <circle className={styles.track} cx="32" cy="32" r="28" />
         <circle

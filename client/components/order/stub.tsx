@@ -32,7 +32,7 @@ export function Stub({ order }: { order: Order }) {
         )}
         {seat && (
           <p className={styles.line}>
-            <Icon name="ticket" size={18} /> <span className={styles.seat}>{seat}</span>
+            <Icon name="ticket" size={18} /> <span>{seat}</span>
           </p>
         )}
       </div>

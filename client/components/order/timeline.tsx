@@ -1,20 +1,20 @@
 /* What has happened to an order, in the words of its buyer; the newest last. */
 import { Icon, type IconName } from '@/components/icon';
 import { Time } from '@/components/time';
+import tones from '@/components/tones.module.css';
 import { classes } from '@/lib/classes';
+import type { Tone } from '@/lib/tone';
 import type { OrderCause, OrderStep } from '@/lib/types';
 import styles from './timeline.module.css';
 
-type Tone = 'plain' | 'good' | 'bad' | 'info';
-
 const WORDS: Record<OrderCause, [IconName, Tone, string, string]> = {
-  ordered: ['ticket', 'plain', 'You ordered the ticket', 'Nobody else can buy it meanwhile.'],
+  ordered: ['ticket', 'none', 'You ordered the ticket', 'Nobody else can buy it meanwhile.'],
   'payment-started': ['lock', 'info', 'Payment begun', 'Your card was asked.'],
   'payment-authorized': ['check', 'good', 'Payment accepted', 'The ticket became yours.'],
   'payment-failed': ['alert', 'bad', 'Payment not accepted', 'Nothing was charged.'],
-  'buyer-cancelled': ['close', 'plain', 'You cancelled the order', 'The ticket was set free.'],
-  expired: ['clock', 'plain', 'The time to pay ran out', 'The ticket was set free.'],
-  'ticket-withdrawn': ['close', 'plain', 'The seller withdrew the ticket', 'Nothing was charged.'],
+  'buyer-cancelled': ['close', 'none', 'You cancelled the order', 'The ticket was set free.'],
+  expired: ['clock', 'none', 'The time to pay ran out', 'The ticket was set free.'],
+  'ticket-withdrawn': ['close', 'none', 'The seller withdrew the ticket', 'Nothing was charged.'],
   'user-banned': ['shield', 'bad', 'The account was suspended', 'Its open orders were cancelled.'],
 };
 
@@ -31,7 +31,10 @@ export function Timeline({ history }: { history: OrderStep[] }) {
         {history.map(step => {
           const [icon, tone, title, more] = WORDS[step.cause];
           return (
-            <li key={step.at + step.cause} className={classes(styles.step, styles[tone])}>
+            <li
+              key={step.at + step.cause}
+              className={classes(styles.step, tones[tone], tone === 'none' && styles.plain)}
+            >
               <span className={styles.sign}>
                 <Icon name={icon} size={16} />
               </span>

@@ -5,6 +5,7 @@
  * but the history's causes and the first event of a payment tell it: an order was ordered, paid for or
  * cancelled by its buyer, so a request of the buyer comes before each of these.
  */
+import type { Tone } from '../tone';
 import type { OrderCause } from '../types';
 import type { OrderPath, PathOrder, PathStep } from './types';
 
@@ -126,10 +127,8 @@ export function statusWords(status: string): string {
   return status.replace(/[:_]/g, ' ');
 }
 
-export type StatusTone = 'good' | 'warn' | 'bad' | 'info' | 'none';
-
 /* Open and waiting, on its way, done, gone wrong, over: for every service's states alike. */
-const TONES: Record<string, StatusTone> = {
+const TONES: Record<string, Tone> = {
   available: 'none',
   reserved: 'warn',
   created: 'warn',
@@ -143,6 +142,6 @@ const TONES: Record<string, StatusTone> = {
   failed: 'bad',
 };
 
-export function statusTone(status: string): StatusTone {
+export function statusTone(status: string): Tone {
   return TONES[status] ?? 'none';
 }

@@ -3,7 +3,8 @@
  * has a row of the same height, so that a burst of events within a millisecond stays readable, and
  * where more than a second passed there is a gap between the rows that says how long.
  */
-import { statusTone, statusWords, type Moment, type StatusTone } from './moments';
+import type { Tone } from '../tone';
+import { statusTone, statusWords, type Moment } from './moments';
 import { duration } from './words';
 
 const TIMES = 112; // the column of times
@@ -25,7 +26,7 @@ export interface Mark {
   x: number;
   width: number;
   text: string;
-  tone: StatusTone;
+  tone: Tone;
 }
 
 export interface Row {
@@ -47,7 +48,7 @@ export interface Stretch {
   x: number;
   y1: number;
   y2: number;
-  tone: StatusTone;
+  tone: Tone;
 }
 
 export interface Sequence {

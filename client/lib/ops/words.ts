@@ -27,6 +27,12 @@ export function roughly(ms: number): string {
   return `${Math.max(0, Math.floor(ms / unit))} ${name}`;
 }
 
+/* How long before `now` it was: "just now", "48 s ago". */
+export function ago(at: string, now: string): string {
+  const ms = Date.parse(now) - Date.parse(at);
+  return ms < 1000 ? 'just now' : `${roughly(ms)} ago`;
+}
+
 /* "1 event", "2 events". */
 export function count(n: number, one: string, many = `${one}s`): string {
   return `${n.toLocaleString('en-US')} ${n === 1 ? one : many}`;

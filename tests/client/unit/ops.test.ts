@@ -9,7 +9,7 @@ import { bars, BARS, perSecond, remember, type Sample } from '../../../client/li
 import { layOut } from '../../../client/lib/ops/sequence';
 import type { OrderPath, Overview, PathStep } from '../../../client/lib/ops/types';
 import { headline, needs } from '../../../client/lib/ops/verdict';
-import { asId, duration, orderOf, rate, readable } from '../../../client/lib/ops/words';
+import { ago, asId, duration, orderOf, rate, readable } from '../../../client/lib/ops/words';
 
 const AT = '2026-01-01T00:00:00.000Z';
 const SERVICES = ['auth', 'tickets', 'orders', 'expiration', 'payments'];
@@ -55,6 +55,12 @@ test('durations are as exact as is useful', () => {
   const texts = [0, 14, 1400, 48_000, 125_000, 12_000_000, 12 * 86_400_000].map(duration);
   assert.deepEqual(texts, ['0 ms', '14 ms', '1.4 s', '48 s', '2 min 5 s', '3 h 20 min', '12 d']);
   assert.deepEqual([0, 0.05, 2.34, 40].map(rate), ['quiet', '3/min', '2.3/s', '40/s']);
+});
+
+test('what was a moment ago is not told in figures', () => {
+  assert.equal(ago(AT, '2026-01-01T00:00:00.999Z'), 'just now');
+  assert.equal(ago('2026-01-01T00:00:00.500Z', AT), 'just now'); // by another process’s clock
+  assert.equal(ago(AT, '2026-01-01T00:02:05.000Z'), '2 min ago');
 });
 
 test('an id is taken as it is pasted, and nothing else is one', () => {

@@ -48,10 +48,12 @@ test('a title is taken apart where its seller wrote it so, and is whole otherwis
   assert.deepEqual(titleParts('Opera, Old Theatre, 3 May: row 5, seat 2'), {
     name: 'Opera',
     where: 'Old Theatre, 3 May',
-    seat: 'row 5, seat 2',
+    seat: 'Row 5, seat 2',
   });
   assert.deepEqual(titleParts('Opera'), { name: 'Opera', where: '', seat: '' });
-  assert.deepEqual(titleParts('Opera: row 5'), { name: 'Opera', where: '', seat: 'row 5' });
+  assert.deepEqual(titleParts('Opera: row 5'), { name: 'Opera', where: '', seat: 'Row 5' });
+  assert.equal(titleParts('Opera: élite').seat, 'Élite');
+  assert.equal(titleParts('Opera: 5th row').seat, '5th row');
   assert.deepEqual(titleParts('Opera at 19:30'), { name: 'Opera at 19:30', where: '', seat: '' });
 });
 
@@ -79,13 +81,27 @@ function cookie(claims: object): string {
   return encode({ jwt: `head.${encode(claims)}.signature` });
 }
 
+function jar(session: string | undefined, ended?: string) {
+  return new Map([
+    ...(session === undefined ? [] : [['session', { value: session }] as const]),
+    ...(ended === undefined ? [] : [['signed-out', { value: ended }] as const]),
+  ]);
+}
+
 test('a session is read from its cookie, and from nothing else', () => {
   const claims = { id: '1', email: 'a@b.c', role: 'user', iat: 100, exp: 200 };
-  assert.equal(readSession(cookie(claims), 150_000)?.email, 'a@b.c');
-  assert.equal(readSession(encodeURIComponent(cookie(claims)), 150_000)?.email, 'a@b.c');
-  assert.equal(readSession(cookie(claims), 200_000), null);
+  assert.equal(readSession(jar(cookie(claims)), 150_000)?.email, 'a@b.c');
+  assert.equal(readSession(jar(encodeURIComponent(cookie(claims))), 150_000)?.email, 'a@b.c');
+  assert.equal(readSession(jar(cookie(claims)), 200_000), null);
   for (const nothing of [undefined, '', 'x', encode({}), encode({ jwt: 'x' }), '%'])
-    assert.equal(readSession(nothing, 0), null, nothing);
+    assert.equal(readSession(jar(nothing), 0), null, nothing);
+});
+
+test('a session that was signed out in this browser is nobody’s, and only that one', () => {
+  const claims = { id: '1', sid: 'a', email: 'a@b.c', role: 'user', iat: 100, exp: 200 };
+  assert.equal(readSession(jar(cookie(claims), 'a'), 150_000), null);
+  assert.equal(readSession(jar(cookie(claims), 'b'), 150_000)?.email, 'a@b.c');
+  assert.equal(readSession(jar(cookie({ ...claims, sid: undefined }), ''), 150_000)?.id, '1');
 });
 
 test('a session is half spent after half of its life', () => {

@@ -4,15 +4,15 @@ import { useCallback, useEffect, useState } from 'react';
 
 import { Button } from '@/components/button';
 import { Notice } from '@/components/notice';
-import { ask } from '@/lib/browser';
+import { signOut } from '@/lib/browser';
 
 /* Signs out as soon as it is shown, and goes home. */
 export function SignOut() {
   const [problem, setProblem] = useState<string | null>(null);
 
-  const signOut = useCallback(async () => {
+  const leave = useCallback(async () => {
     setProblem(null);
-    const reply = await ask('/api/users/signout', { method: 'POST', body: {} });
+    const reply = await signOut();
     if (reply.ok)
       window.location.replace('/'); // a whole new page: the old one was drawn for somebody
     else setProblem(reply.errors[0]?.message ?? '');
@@ -20,8 +20,8 @@ export function SignOut() {
 
   useEffect(() => {
     // Not an answer to a rendering but the purpose of this page.
-    void Promise.resolve().then(signOut);
-  }, [signOut]);
+    void Promise.resolve().then(leave);
+  }, [leave]);
 
   if (problem === null)
     return (
@@ -36,7 +36,7 @@ export function SignOut() {
     <>
       <h1>You are still signed in</h1>
       <Notice tone="bad" title={problem} live>
-        <Button look="secondary" small onClick={() => void signOut()}>
+        <Button look="secondary" small onClick={() => void leave()}>
           Try again
         </Button>
       </Notice>

@@ -4,8 +4,9 @@
 import Link from 'next/link';
 
 import { ButtonLink } from '@/components/button';
-import { Icon, type IconName } from '@/components/icon';
+import type { IconName } from '@/components/icon';
 import { Money } from '@/components/money';
+import { Point } from '@/components/point';
 import { Withdraw } from '@/components/withdraw';
 import { classes } from '@/lib/classes';
 import { titleParts } from '@/lib/title';
@@ -53,20 +54,6 @@ export function Box({ ticket, was, role, myOrder, onHear, onTaken, onDone }: Box
   );
 }
 
-function State({ icon, title, text }: { icon: IconName; title: string; text: string }) {
-  return (
-    <div className={styles.state}>
-      <span className={styles.sign}>
-        <Icon name={icon} />
-      </span>
-      <div>
-        <h2>{title}</h2>
-        <p>{text}</p>
-      </div>
-    </div>
-  );
-}
-
 type OthersProps = Pick<BoxProps, 'ticket' | 'onTaken'> & { guest: boolean };
 
 function Others({ ticket, guest, onTaken }: OthersProps) {
@@ -79,14 +66,14 @@ function Others({ ticket, guest, onTaken }: OthersProps) {
   if (status === 'sold')
     return (
       <>
-        <State icon="check" title="Sold" text="This seat has found somebody who can use it." />
+        <Point icon="check" title="Sold" text="This seat has found somebody who can use it." />
         {elsewhere}
       </>
     );
   if (status === 'withdrawn')
     return (
       <>
-        <State icon="close" title="Withdrawn" text="The seller took this ticket off the market." />
+        <Point icon="close" title="Withdrawn" text="The seller took this ticket off the market." />
         {elsewhere}
       </>
     );
@@ -116,9 +103,9 @@ function Holder({ status, order }: { status: TicketStatus; order: string }) {
   return (
     <>
       {bought ? (
-        <State icon="check" title="This ticket is yours" text="You bought it. Enjoy the evening." />
+        <Point icon="check" title="This ticket is yours" text="You bought it. Enjoy the evening." />
       ) : (
-        <State icon="lock" title="You hold this ticket" text="Pay before your time runs out." />
+        <Point icon="lock" title="You hold this ticket" text="Pay before your time runs out." />
       )}
       <ButtonLink wide look={bought ? 'secondary' : 'primary'} href={`/orders/${order}`}>
         {bought ? 'See your order' : 'Go to your order'}
@@ -149,7 +136,7 @@ const OWNER: Record<TicketStatus, { icon: IconName; title: string; text: string 
 function Owner({ ticket, onHear, onDone }: Pick<BoxProps, 'ticket' | 'onHear' | 'onDone'>) {
   return (
     <>
-      <State {...OWNER[ticket.status]} />
+      <Point {...OWNER[ticket.status]} />
       {ticket.status === 'available' ? (
         <div className={styles.pair}>
           <ButtonLink look="secondary" href={`/tickets/${ticket.id}/edit`}>

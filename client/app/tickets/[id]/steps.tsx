@@ -1,4 +1,5 @@
-import { Icon, type IconName } from '@/components/icon';
+import type { IconName } from '@/components/icon';
+import { Point } from '@/components/point';
 import styles from './steps.module.css';
 
 const STEPS: { icon: IconName; title: string; text: string }[] = [
@@ -27,15 +28,9 @@ export function Steps() {
         How buying works
       </h2>
       <ol className={styles.steps}>
-        {STEPS.map(({ icon, title, text }) => (
-          <li key={title}>
-            <span className={styles.sign}>
-              <Icon name={icon} />
-            </span>
-            <div>
-              <h3>{title}</h3>
-              <p>{text}</p>
-            </div>
+        {STEPS.map(step => (
+          <li key={step.title}>
+            <Point {...step} level="h3" accent />
           </li>
         ))}
       </ol>
