@@ -9,6 +9,12 @@ prove:  ## prove every promise for 45 minutes and note the figures (QUICK=1, SEE
 	@tests/prove/all $(if $(QUICK),--quick) $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES)) \
 	    $(if $(ONLY),--only $(ONLY))
 
+.PHONY: drill
+drill:  ## destroy each store of a system of its own and bring it back, replace each process (ONLY=mongo)
+	@infra/local/setup chaos
+	@+$(MAKE) --no-print-directory FLAVOUR=release services ticketctl build/release/bin/test-stack
+	@tests/prove/drill $(if $(ONLY),--only $(ONLY))
+
 .PHONY: mutants
 mutants:  ## plant defects, one by one, and see each caught by the test that is named for it
 	@tests/mutants/run

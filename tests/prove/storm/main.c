@@ -2,7 +2,8 @@
  * The kill loop: a whole system under load, of which parts are killed or stand still, and what it
  * promised nevertheless.
  *
- *     kill-loop [--mode MODE] [--seed N] [--seconds S] [--instances 1|3] [--history FILE]
+ *     kill-loop [--mode MODE] [--seed N] [--seconds S] [--instances 1|3] [--history FILE] [--show]
+ *               [--only TEXT]
  *
  * Modes are told by --help. Progress is on standard error; on standard output a line of JSON for
  * each promise that was looked at, the last thing that is printed. The exit code is 1 where one is
@@ -40,6 +41,7 @@ static const struct mode {
     {"starts", "everything is started in an order that dice choose, again and again", start_in_any_order, 60},
     {"outages", "each store is away for a third of the time", go_without_stores, 60},
     {"stops", "100 graceful stops under load", stop_gracefully, 120},
+    {"cluster", "three of everything, of which each dies once: how long that stalls", strike_cluster, 180},
 };
 /* clang-format on */
 
@@ -65,7 +67,7 @@ void criterion_abort_test(void)
 const char *replay_command(const struct storm *of)
 {
     if (of->for_people)
-        return at("make chaos SEED=%u", of->seed);
+        return at("make %s SEED=%u", of->mode, of->seed);
     return at("tests/prove/kill-loop --mode %s --seed %u --seconds %lld --instances %d", of->mode,
               of->seed, (long long)of->seconds, of->instances);
 }
@@ -100,7 +102,8 @@ static const struct mode *find_mode(const char *name)
 static int usage(FILE *file, int code)
 {
     fputs("usage: kill-loop [--mode MODE] [--seed N] [--seconds S] [--instances 1|3] "
-          "[--history FILE]\n\n",
+          "[--history FILE] [--show]\n"
+          "                 [--only TEXT]\n\n",
           file);
     for (size_t i = 0; i < ARRAY_LENGTH(modes); i++)
         fprintf(file, "  %-10s %s (%lld s)\n", modes[i].name, modes[i].what,
@@ -116,6 +119,8 @@ static int read_options(int argc, char **argv)
                                           {"seconds", required_argument, NULL, 't'},
                                           {"instances", required_argument, NULL, 'i'},
                                           {"history", required_argument, NULL, 'o'},
+                                          {"show", no_argument, NULL, 'w'},
+                                          {"only", required_argument, NULL, 'n'},
                                           {"help", no_argument, NULL, 'h'},
                                           {NULL, 0, NULL, 0}};
     int option;
@@ -127,6 +132,8 @@ static int read_options(int argc, char **argv)
         case 't': storm.seconds = strtoll(optarg, NULL, 10); break;
         case 'i': storm.instances = (int)strtol(optarg, NULL, 10); break;
         case 'o': storm.keep = optarg; break;
+        case 'n': storm.only = optarg; break;
+        case 'w': storm.for_people = true; break;
         case 'h': return usage(stdout, EXIT_SUCCESS);
         default: return usage(stderr, EXIT_FAILURE);
         }
@@ -136,7 +143,7 @@ static int read_options(int argc, char **argv)
         return usage(stderr, EXIT_FAILURE);
     if (storm.seconds <= 0)
         storm.seconds = find_mode(storm.mode)->seconds;
-    storm.for_people = strcmp(storm.mode, "chaos") == 0;
+    storm.for_people = storm.for_people || strcmp(storm.mode, "chaos") == 0;
     return -1;
 }
 

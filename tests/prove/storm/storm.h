@@ -36,10 +36,11 @@ struct market;
 struct storm {
     /* as asked for */
     const char *mode, *keep; /* `keep`: the history's file, or NULL */
+    const char *only;        /* of a cluster's nodes those whose text has this in it, or NULL */
     unsigned seed;
     int64_t seconds;
     int instances;
-    bool for_people; /* make chaos: a show, and a verdict in words */
+    bool for_people; /* make chaos, make cluster: a show, and a verdict in words */
 
     /* as it goes */
     int64_t begun_ms, until_ms;
@@ -180,6 +181,28 @@ int64_t lateness_at(const struct lateness *lateness, double quantile);
 
 void screen_verdict(const struct storm *storm, const struct verdict *verdict);
 
+/* ---- the nodes of a cluster (nodes.c) ---- */
+
+enum node_kind { NODE_SERVICE, NODE_REDIS, NODE_NATS, NODE_MONGO };
+
+struct node {
+    enum node_kind kind;
+    const char *service;
+    int number;
+    bool stands; /* it is to stand still, not to die */
+};
+
+/* The primary of MongoDB; for NATS who leads the stream of orders. -1 where nobody says so. */
+int node_that_leads(enum node_kind kind);
+
+/* "nats-1, leads 3 of 5 streams"; as `at`. */
+const char *node_text(const struct node *node);
+
+/* Mending returns when all nodes are there and have caught up. */
+void node_strike(const struct node *node);
+void node_mend(const struct node *node);
+void await_all_nodes(void);
+
 /* ---- modes: 0 proven, 1 not ---- */
 
 int blow(struct storm *storm);               /* P1, P2, P9, P13 */
@@ -188,6 +211,7 @@ int pay_at_deadline(struct storm *storm);    /* P5 */
 int start_in_any_order(struct storm *storm); /* P10 */
 int go_without_stores(struct storm *storm);  /* P11 */
 int stop_gracefully(struct storm *storm);    /* P12 */
+int strike_cluster(struct storm *storm);     /* P11, P13 */
 
 /* A line of the table of promises, on standard output. */
 void promise(const struct storm *storm, const char *name, bool ok, const char *target,

@@ -14,7 +14,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
-/* A delivery to a process that died comes again after 30 s, a payment that was left alone is taken
+/* A delivery to a process that died comes again after 6 s, a payment that was left alone is taken
  * up after RESOLVE_SECONDS, and others use the machine too. */
 #define QUIET_MS     120000
 #define AGREE_MS     120000
