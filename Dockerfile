@@ -8,7 +8,7 @@
 # A service's is the program and the libraries that it loads on Debian 13, some 30 MB
 # (infra/image/collect), run by nobody. FLAVOUR=asan builds it with the sanitizers.
 ARG DEBIAN=debian:trixie-20260713-slim@sha256:020c0d20b9880058cbe785a9db107156c3c75c2ac944a6aa7ab59f2add76a7bd
-ARG PYTHON=python:3.11.13-slim-bookworm
+ARG PYTHON=python:3.11.13-slim-bookworm@sha256:86adf8dbadc3d6e82ee5dd2c74bec2e1c2467cdad47886280501df722372d2e1
 
 FROM ${DEBIAN} AS build
 RUN apt-get update && apt-get install -y --no-install-recommends \

@@ -10,20 +10,24 @@ Each overlay of ROOT/infra/k8s is rendered as kubectl or skaffold would, and wha
 
 and skaffold.yaml and compose.yaml, whether they agree with all that. A complaint is one line.
 """
+import copy
 import functools
+import glob
 import json
 import os
+import re
 import subprocess
 import sys
-import tempfile
 
+import jsonschema
 import openapi_schema_validator
 import referencing
 import yaml
 
 import check_docs
 from manifest_edges import check_edges
-from manifest_policy import VERSION, check_policy
+from manifest_policy import check_image, check_policy
+from manifest_stores import check_stores
 from manifests import (Manifests, containers_of, labels_of, name_of, names_of_settings, port_names,
                        render, selects, spec_of)
 
@@ -76,6 +80,12 @@ def secrets_made(root):
                           timeout=30, env={**os.environ, "STRIPE_KEY": "sk_test_x"})
     return {d["metadata"]["name"]: set(d["stringData"])
             for d in yaml.load_all(made.stdout, yaml.CSafeLoader)}
+
+
+def is_by_reference(row):
+    """Does a container's variable hold no secret itself? A URL may refer to its password."""
+    return "secretKeyRef" in row.get("valueFrom", {}) or bool(
+        re.fullmatch(r"\w+://([^:@/]*:\$\(\w+\)@)?[^@]*", row.get("value", "")))
 
 
 def names_in(pod):
@@ -152,6 +162,8 @@ def check_service(manifests, name, service):
         return
     expect = functools.partial(manifests.expect, name_of(pod))
     container, settings = spec_of(pod)["containers"][0], names_of_settings(service)
+    secret = {row["name"] for row in service["settings"] + service["sharedSettings"]
+              if row["type"] == "secret"}
     given = {row["name"]: row.get("value") for row in container["env"]}
     own = {n for n in given if n != "MONGO_PASSWORD"}
     shared = manifests.all("ConfigMap").get(container["envFrom"][0]["configMapRef"]["name"],
@@ -160,6 +172,10 @@ def check_service(manifests, name, service):
         expect(False, f"{setting} is set, but is no setting of {name}")
     for setting, default in settings.items():
         expect(default is not None or setting in own, f"{setting} must be set")
+    for row in container["env"]:
+        expect(row["name"] not in secret or is_by_reference(row), f"{row['name']} is in git")
+    for setting in sorted(secret & set(shared)):
+        expect(False, f"{setting} is in git, in a ConfigMap")
     expect(shared.get("ADDRESS") == "0.0.0.0", "cannot be reached: ADDRESS")
     expect(port_names(pod).get("http") == service["port"], f"does not listen on {service['port']}")
     paths = {route["path"] for route in service["routes"]}
@@ -201,21 +217,9 @@ def check_settings(manifests, described, root):
                 durable == trigger["consumer"] and trigger["stream"].startswith(event)
                 and durable.startswith(f"{name}-") for event, durable in durables),
                 f"{trigger['consumer']} is no consumer of {trigger['stream']}")
-
-
-def check_stores(manifests):
-    """nats-server itself reads its configuration, the one check that knows all of it."""
-    for name, config in manifests.all("ConfigMap").items():
-        if "nats.conf" not in config["data"]:
-            continue
-        with tempfile.NamedTemporaryFile("w", suffix=".conf") as file:
-            file.write(config["data"]["nats.conf"])
-            file.flush()
-            read = subprocess.run([".local/bin/nats-server", "-t", "-c", file.name], text=True,
-                                  env={"POD_NAME": "nats-0"}, capture_output=True, timeout=30,
-                                  check=False)
-        if read.returncode:
-            manifests.complain(f"ConfigMap {name}", read.stderr.strip().replace(file.name, "line"))
+        asked = {t["metadata"].get("consumer") for t in scaled["spec"]["triggers"]}
+        for durable in sorted({d for _, d in durables if d.startswith(f"{name}-")} - asked):
+            manifests.complain(name_of(scaled), f"does not look at {durable}")
 
 
 # ---- skaffold and compose ----
@@ -240,20 +244,53 @@ def check_skaffold(root, rendered, complaints):
             for image in sorted(images_of(rendered[overlay]) - set(artifacts)):
                 complaints.append(f"{name}: builds no {image}")
             for forward in part.get("portForward", skaffold["portForward"]):
-                target = rendered[overlay].all(forward["resourceType"].capitalize())
-                if forward["resourceName"] not in target:
-                    complaints.append(f"{name}: forwards to {forward['resourceName']}, "
-                                      "which is not there")
-    for image, artifact in artifacts.items():
-        path = os.path.join(artifact.get("context", "."),
-                            artifact["docker"].get("dockerfile", "Dockerfile"))
+                target = rendered[overlay].all("Service").get(forward["resourceName"])
+                ports = [p["port"] for p in target["spec"]["ports"]] if target else []
+                if forward["port"] not in ports:
+                    complaints.append(f"{name}: forwards to {forward['resourceName']}:"
+                                      f"{forward['port']}, which is not there")
+        check_artifacts(root, name, patched(skaffold, part, complaints), complaints)
+
+
+def patched(skaffold, profile, complaints):
+    """The artifacts as a profile's patches make them. All of them add."""
+    made = copy.deepcopy(skaffold)
+    for patch in profile.get("patches", []):
+        *way, last = patch["path"].strip("/").split("/")
+        at = made
+        try:
+            for step in way:
+                at = at[int(step)] if isinstance(at, list) else at[step]
+            at[last] = patch["value"]
+        except (LookupError, TypeError):
+            complaints.append(f"skaffold.yaml: {profile['name']}: there is no {patch['path']}")
+    return made["build"]["artifacts"]
+
+
+def check_artifacts(root, name, artifacts, complaints):
+    for artifact in artifacts:
+        context, docker = artifact.get("context", "."), artifact["docker"]
+        path = os.path.join(context, docker.get("dockerfile", "Dockerfile"))
         if not os.path.exists(f"{root}/{path}"):
-            complaints.append(f"skaffold.yaml: {image}: {path} is missing")
+            complaints.append(f"{name}: {artifact['image']}: {path} is missing")
+            continue
+        with open(f"{root}/{path}", encoding="utf-8") as file:
+            targets = re.findall(r"^FROM .* AS (\w+)$", file.read(), re.MULTILINE)
+        if docker.get("target", targets[0]) not in targets:
+            complaints.append(f"{name}: {artifact['image']}: {path} has no {docker['target']}")
+        for rule in artifact.get("sync", {}).get("manual", []):
+            if not glob.glob(f"{root}/{context}/{rule['src']}"):
+                complaints.append(f"{name}: {artifact['image']}: syncs {rule['src']}, "
+                                  "which is not there")
 
 
-def check_compose(root, described, complaints):
+def check_compose(root, schemas, described, complaints):
     with open(f"{root}/compose.yaml", encoding="utf-8") as file:
-        services = yaml.load(file, yaml.CSafeLoader)["services"]
+        compose = yaml.load(file, yaml.CSafeLoader)
+    services = compose["services"]
+    schema = jsonschema.Draft202012Validator(kinds_in(schemas, "compose"))
+    complaints += [f"compose.yaml: {error.json_path}: {error.message[:200]}"
+                   for error in schema.iter_errors(compose)]
     for name, service in described.items():
         if name not in services:
             complaints.append(f"compose.yaml: {name} is missing")
@@ -264,8 +301,18 @@ def check_compose(root, described, complaints):
         complaints += [f"compose.yaml: {name}: {s} must be set"
                        for s, default in settings.items() if default is None and s not in given]
     for name, service in services.items():
-        if "build" not in service and not VERSION.fullmatch(service["image"]):
-            complaints.append(f"compose.yaml: {name}: {service['image']} names no exact version")
+        complaints += [f"compose.yaml: {name}: {problem}"
+                       for problem in check_image(service["image"])]
+        if not service.get("read_only") or service.get("cap_drop") != ["ALL"]:
+            complaints.append(f"compose.yaml: {name}: has rights that it does not need")
+
+
+def check_bases(root, complaints):
+    """What the Dockerfiles build on is pinned as what the manifests run."""
+    for path in ("Dockerfile", "client/Dockerfile"):
+        with open(f"{root}/{path}", encoding="utf-8") as file:
+            bases = re.findall(r"^ARG [A-Z]+=(\S+:\S+)$", file.read(), re.MULTILINE)
+        complaints += [f"{path}: {problem}" for base in bases for problem in check_image(base)]
 
 
 def check(root, overlays, schemas, described):
@@ -291,7 +338,8 @@ def main(binaries, schemas, root, *overlays):
     overlays = overlays or sorted(os.listdir(f"{root}/infra/k8s/overlays"))
     complaints, rendered = check(root, overlays, schemas, described)
     check_skaffold(root, rendered, complaints)
-    check_compose(root, described, complaints)
+    check_bases(root, complaints)
+    check_compose(root, schemas, described, complaints)
     print("\n".join(complaints), end="\n" if complaints else "")
     sys.exit(1 if complaints else 0)
 

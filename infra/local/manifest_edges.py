@@ -51,12 +51,51 @@ def edges_due(manifests, described):
             and port in port_names(pods[other])}
 
 
+def outside(peers):
+    """Who of a rule's peers is no pod of this namespace: the world, or a namespace by its name."""
+    for peer in [{"ipBlock": {}}] if peers is None else peers:
+        if "ipBlock" in peer:
+            yield "world"
+        if "namespaceSelector" in peer:
+            yield peer["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"]
+
+
+def world_made(manifests):
+    """What policies let through between pods and what is outside: "pod to world:port" and back."""
+    for policy in (p["spec"] for p in manifests.all("NetworkPolicy").values()):
+        for name in (n for n, p in manifests.pods.items()
+                     if selects(policy["podSelector"], labels_of(p))):
+            for rule in policy.get("egress", []):
+                yield from (f"{name} to {peer}:{row['port']}" for row in rule["ports"]
+                            for peer in outside(rule.get("to")))
+            for rule in policy.get("ingress", []):
+                yield from (f"{peer} to {name}:{row['port']}" for row in rule["ports"]
+                            for peer in outside(rule.get("from")))
+
+
+def world_due(manifests, described):
+    """Names for all; Stripe for who has its key, where it is outside; browsers to the edge."""
+    yield "world to edge:http"
+    yield from (f"{name} to kube-system:53" for name in manifests.pods)
+    if "stripe" not in manifests.pods:
+        yield from (f"{name} to world:443" for name, service in described.items()
+                    if "STRIPE_KEY" in names_of_settings(service))
+    if "prometheus" in manifests.pods:  # asks the cluster's API
+        yield from ("prometheus to world:443", "prometheus to world:6443")
+    if manifests.all("ScaledObject"):
+        yield "keda to nats:monitor"
+
+
 def check_edges(manifests, described):
     closed = [p["spec"] for p in manifests.all("NetworkPolicy").values()
               if p["spec"]["podSelector"] == {} and "ingress" not in p["spec"]
               and "egress" not in p["spec"]]
     manifests.expect("NetworkPolicy", [sorted(p["policyTypes"]) for p in closed] ==
                      [["Egress", "Ingress"]], "nothing denies what no rule allows")
+    made, due = set(world_made(manifests)), set(world_due(manifests, described))
+    for edge in sorted(made ^ due):
+        manifests.complain("NetworkPolicy", f"{edge} is "
+                           + ("open for no reason" if edge in made else "closed"))
     due = edges_due(manifests, described)
     for direction in ("Egress", "Ingress"):
         made = edges_made(manifests, direction)
