@@ -161,6 +161,7 @@ struct http_config {
     int64_t loops;       /* HTTP_LOOPS */
     const struct http_route *routes;
     size_t route_count;
+    bool incomplete; /* it has further routes, later: 503 where else a path would be unknown, 404 */
     struct app *app;
     const struct session_config *session;       /* copied; NULL: all are anonymous */
     const struct bans *bans;                    /* NULL: nobody is banned */

@@ -125,7 +125,7 @@ void http_route_find(struct http_exchange *exchange, const char *method)
         exchange->early_status = options ? 204 : 405;
         return;
     }
-    exchange->early_status = 404;
+    exchange->early_status = exchange->server->config.incomplete ? 503 : 404;
 }
 
 /* The media type alone decides; parameters (charset) are let pass, the body must be UTF-8 anyway.

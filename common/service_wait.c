@@ -7,8 +7,8 @@
  * does not take waiting for hanging, and /readyz says 503 and what is waited for. Every 5 s it says
  * the same in the log. What starts never has to think of it.
  *
- * The waiting room has the health routes alone and one worker, and knows neither stores nor bans:
- * they are being opened meanwhile.
+ * The waiting room has the health routes alone, says 503 to all else, has one worker, and knows
+ * neither stores nor bans: they are being opened meanwhile.
  */
 
 #include "common/service_private.h"
@@ -64,6 +64,7 @@ static int open_waiting_room(struct service_run *run)
         .loops = 1,
         .routes = service_health_routes,
         .route_count = SERVICE_HEALTH_ROUTES,
+        .incomplete = true,
         .app = run->app,
         .session = &run->core->session,
         .metrics = run->core->metrics,

@@ -352,7 +352,7 @@ Test(service, it_waits_for_stores_and_is_alive_meanwhile)
     process = start(NULL);
     expect_answer(&process, "/livez", 200, 10000);
     cr_assert_eq(get(&process, "/readyz", NULL), 503);
-    cr_assert_eq(get(&process, "/greet", NULL), 404);
+    cr_assert_eq(get(&process, "/greet", NULL), 503, "it is not unknown, but not yet there");
     cr_assert_not_null(strstr(log_of(&process), "busy=\"Waiting for NATS\""), "%s",
                        log_of(&process));
     revive_store(GIVEN_NATS, /* wiped= */ false);
@@ -370,7 +370,7 @@ static void expect_busy(struct process *process, const char *with)
     cr_assert_eq(get(process, "/readyz", text), 503);
     cr_assert_not_null(strstr(text, "\"Starting\""), "%s", text);
     cr_assert_not_null(strstr(text, with), "%s", text);
-    cr_assert_eq(get(process, "/greet", NULL), 404);
+    cr_assert_eq(get(process, "/greet", NULL), 503);
 }
 
 Test(service, it_is_alive_while_opening_takes_long)
