@@ -155,6 +155,17 @@ static bool work_create_order(struct load_worker *worker)
     return order_next(worker->state, id);
 }
 
+/* Want what somebody else has: all but the first of all. */
+static bool work_order_held(struct load_worker *worker)
+{
+    struct client *client = worker->state;
+    char body[128];
+
+    snprintf(body, sizeof(body), "{\"ticketId\":\"%s\"}", client->bench->ticket_id);
+    return wire_ask(client->wire, "POST", "/api/orders", client->cookie, body) &&
+           (client->wire->status == 400 || client->wire->status == 201);
+}
+
 /* How long a client waits before it looks again: a person's browser would look less often still,
  * and each look costs what is measured. */
 static void wait_before_look(int looks)
@@ -234,6 +245,10 @@ const struct row bench_rows[] = {
      .begin = begin_orders, .work = work_create_order, .end = client_end,
      .limit_begin = raw_begin, .limit_work = raw_insert, .limit_end = raw_end,
      .port_offset = offsetof(struct bench, orders_port), .aim = 0.7},
+    {.name = "order, refused", .limit_name = "bare insert", .threads = 32,
+     .begin = begin_orders, .work = work_order_held, .end = client_end,
+     .limit_begin = raw_begin, .limit_work = raw_insert, .limit_end = raw_end,
+     .port_offset = offsetof(struct bench, orders_port)},
     {.name = "whole purchase", .limit_name = "bare insert", .threads = 16, .supply = 500, .aim_per_second = 150,
      .begin = begin_orders, .work = work_purchase, .end = client_end,
      .limit_begin = raw_begin, .limit_work = raw_insert, .limit_end = raw_end,
