@@ -206,9 +206,20 @@ static int handle_one(struct bus *bus, const struct bus_delivery *delivery, int 
     return r;
 }
 
+/* What is left of a batch that takes too long is given back, as is all while the bus stops. */
+static int handle_in_time(struct bus *bus, const struct bus_delivery *delivery, int result,
+                          int64_t begun_us)
+{
+    bool late = instant_monotonic() >= begun_us / 1000 + BATCH_TIME_MS;
+
+    if (result == 0 && (late || atomic_load(&bus->giving_back)))
+        result = -EAGAIN;
+    return handle_one(bus, delivery, result, begun_us);
+}
+
 void bus_handle(struct bus *bus, struct bus_delivery **batch, size_t count)
 {
-    int64_t begun_us = instant_monotonic_us(), deadline_ms = begun_us / 1000 + BATCH_TIME_MS;
+    int64_t begun_us = instant_monotonic_us();
     int results[BUS_BATCH_MAX];
     bool giving_back = atomic_load(&bus->giving_back);
 
@@ -218,13 +229,8 @@ void bus_handle(struct bus *bus, struct bus_delivery **batch, size_t count)
         if (copy_is_new(batch, i))
             move_copies(bus, batch[i]->listener->copy, batch, count, results);
     for (size_t i = 0; i < count; i++) {
-        if (batch[i]->listener != NULL && !giving_back) {
-            bool late = instant_monotonic() >= deadline_ms || atomic_load(&bus->giving_back);
-
-            if (results[i] == 0 && late)
-                results[i] = -EAGAIN;
-            results[i] = handle_one(bus, batch[i], results[i], begun_us);
-        }
+        if (batch[i]->listener != NULL && !giving_back)
+            results[i] = handle_in_time(bus, batch[i], results[i], begun_us);
         if (results[i] == -EAGAIN && !giving_back)
             bus_complain(bus, "a store or the bus is away, events are asked for again");
         batch[i]->settle(bus, batch[i], results[i]);

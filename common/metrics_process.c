@@ -12,7 +12,8 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <stdio.h>
+#include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -41,25 +42,45 @@ static void print_gauge(struct writer *out, const char *name, const char *help, 
     write_format(out, "%s %" PRIu64 "\n", name, value);
 }
 
-static void print_time_and_memory(struct writer *out)
+/* Fields of /proc/self/stat, numbered as in proc(5), where name and state are the second and third.
+ */
+enum stat_field {
+    STAT_PPID = 4,
+    STAT_USER = 14,
+    STAT_SYSTEM = 15,
+    STAT_VIRTUAL = 23,
+    STAT_RESIDENT = 24
+};
+
+/* False: it cannot be read. */
+static bool read_stat(uint64_t ret_fields[STAT_RESIDENT + 1])
 {
-    uint64_t user, system, virtual, resident;
-    uint64_t ticks = (uint64_t)sysconf(_SC_CLK_TCK), page = (uint64_t)sysconf(_SC_PAGESIZE);
-    char text[FILE_BYTES];
-    const char *rest;
+    char text[FILE_BYTES], *rest;
 
     read_file("/proc/self/stat", text);
     rest = strrchr(text, ')'); /* the name before it may hold anything */
-    if (rest == NULL || sscanf(rest + 1,
-                               " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %" SCNu64 " %" SCNu64
-                               " %*d %*d %*d %*d %*d %*d %*u %" SCNu64 " %" SCNu64,
-                               &user, &system, &virtual, &resident) != 4)
+    if (rest == NULL || strlen(rest) < sizeof(") S ") - 1)
+        return false;
+    rest += sizeof(") S ") - 1;
+    for (int field = STAT_PPID; field <= STAT_RESIDENT; field++)
+        ret_fields[field] = strtoull(rest, &rest, 10);
+    return true;
+}
+
+static void print_time_and_memory(struct writer *out)
+{
+    uint64_t ticks = (uint64_t)sysconf(_SC_CLK_TCK), page = (uint64_t)sysconf(_SC_PAGESIZE);
+    uint64_t fields[STAT_RESIDENT + 1], used;
+
+    if (!read_stat(fields))
         return;
+    used = fields[STAT_USER] + fields[STAT_SYSTEM];
     print_head(out, "process_cpu_seconds_total", "counter", "Processor time used, all threads.");
-    write_format(out, "process_cpu_seconds_total %" PRIu64 ".%02" PRIu64 "\n",
-                 (user + system) / ticks, (user + system) % ticks * 100 / ticks);
-    print_gauge(out, "process_resident_memory_bytes", "Memory in use.", resident * page);
-    print_gauge(out, "process_virtual_memory_bytes", "Address space in use.", virtual);
+    write_format(out, "process_cpu_seconds_total %" PRIu64 ".%02" PRIu64 "\n", used / ticks,
+                 used % ticks * 100 / ticks);
+    print_gauge(out, "process_resident_memory_bytes", "Memory in use.",
+                fields[STAT_RESIDENT] * page);
+    print_gauge(out, "process_virtual_memory_bytes", "Address space in use.", fields[STAT_VIRTUAL]);
 }
 
 static void print_descriptors(struct writer *out)

@@ -17,6 +17,7 @@
 #include "common/session_cache.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <jansson.h>
 #include <jwt.h>
 #include <sodium.h>
@@ -285,7 +286,7 @@ void session_read(const struct session_config *config, const char *authorization
     }
     if (value != NULL)
         read_value(config, source, value, ret_session);
-    if (source == SOURCE_COOKIE && is_ended(cookie, ret_session))
+    if (cookie != NULL && source == SOURCE_COOKIE && is_ended(cookie, ret_session))
         *ret_session = (struct session){.signed_in = false};
 }
 
@@ -374,6 +375,6 @@ char *session_cookie(const struct session_config *config, const char *token)
 
 char *session_end_cookie(const struct session_config *config, const char *id)
 {
-    return xasprintf(ENDED_COOKIE "=%s; Path=/; Max-Age=%lld; HttpOnly; SameSite=Lax%s", id,
-                     (long long)(config->seconds + LATE_S), config->secure ? "; Secure" : "");
+    return xasprintf(ENDED_COOKIE "=%s; Path=/; Max-Age=%" PRId64 "; HttpOnly; SameSite=Lax%s", id,
+                     config->seconds + LATE_S, config->secure ? "; Secure" : "");
 }

@@ -13,6 +13,7 @@ import socket
 import time
 
 ANSWER_SECONDS = 15  # under a sanitizer, on a busy machine
+PATIENCE_SECONDS = 2  # NATS', of a client that does not answer: three PINGs, 2 s apart
 QUIET_SECONDS = 0.03  # after the last expected answer: is there one too many?
 
 
@@ -161,10 +162,15 @@ def make_jwt(key, claims, header=None, digest=hashlib.sha256):
 
 
 class Nats:
-    """One connection, used by one thread: publishes with headers, asks JetStream's API."""
+    """Used by one thread: publishes with headers, asks JetStream's API. It answers the server's PINGs
+    only while it asks, so it has been cut off when it asks again much later; then it connects anew."""
 
     def __init__(self, url):
-        host, port = url.removeprefix("nats://").rsplit(":", 1)
+        self.url, self.asked_at = url, time.monotonic()
+        self.connect()
+
+    def connect(self):
+        host, port = self.url.removeprefix("nats://").rsplit(":", 1)
         self.socket = socket.create_connection((host, int(port)), timeout=ANSWER_SECONDS)
         self.stream = self.socket.makefile("rb")
         self.stream.readline()  # INFO
@@ -175,6 +181,10 @@ class Nats:
 
     def ask(self, subject, body=b"", headers=None):
         """Publish and wait for the answer, as JSON."""
+        if time.monotonic() - self.asked_at > PATIENCE_SECONDS:
+            self.socket.close()
+            self.connect()
+        self.asked_at = time.monotonic()
         self.number += 1
         reply = f"{self.inbox}.{self.number}"
         if headers is None:
