@@ -242,8 +242,9 @@ static int read_order(struct way *way)
 
     if (order_status_is_open(way->order.status))
         r = order_find(way->charger->store, payment->state.order_id, &way->order);
+    /* What was read before a database died may not have been on its disk: it is told again. */
     if (r > 0)
-        return fail(-EIO, "payment %s has no order %s", payment->id, payment->state.order_id);
+        return fail(-EAGAIN, "payment %s has no order %s", payment->id, payment->state.order_id);
     return r;
 }
 
@@ -276,7 +277,7 @@ int charge_settle(struct charger *charger, struct gate_visit *visit, struct paym
         if (r == STALE) {
             r = payment_find(charger->store, payment->id, payment);
             if (r > 0)
-                return fail(-EIO, "payment %s is gone", payment->id);
+                return fail(-EAGAIN, "payment %s is gone", payment->id);
         }
         if (r != 0)
             return r;

@@ -101,7 +101,7 @@ static int go_on(struct paying *paying, struct payment *payment)
     if (r == 0 && is_undecided(payment))
         r = settle(paying, payment, message);
     if (r > 0)
-        return fail(-EIO, "payment %s is gone", payment->id);
+        return fail(-EAGAIN, "payment %s is gone", payment->id);
     if (r < 0)
         return r;
     return reply_rest(paying->reply, 200, payment, message);
