@@ -3,7 +3,7 @@
  *
  * Starting may take long, whatever it is busy with: a store that is away, an index that is built, a
  * stream that is caught up with. A thread beside it, the porter, opens a waiting room on the
- * service's port once that takes longer than a second: /livez says 200, so that an orchestrator
+ * service's port once that takes longer than five seconds: /livez says 200, so that an orchestrator
  * does not take waiting for hanging, and /readyz says 503 and what is waited for. Every 5 s it says
  * the same in the log. What starts never has to think of it.
  *
@@ -22,7 +22,7 @@
 
 #define POLL_MS         25
 #define SAY_MS          5000
-#define WAITING_ROOM_MS 1000
+#define WAITING_ROOM_MS 5000
 
 bool service_wait_signal(int64_t timeout_ms)
 {

@@ -350,7 +350,7 @@ Test(service, it_waits_for_stores_and_is_alive_meanwhile)
     given_stores();
     kill_store(GIVEN_NATS);
     process = start(NULL);
-    expect_answer(&process, "/livez", 200, 10000);
+    expect_answer(&process, "/livez", 200, 15000);
     cr_assert_eq(get(&process, "/readyz", NULL), 503);
     cr_assert_eq(get(&process, "/greet", NULL), 503, "it is not unknown, but not yet there");
     cr_assert_not_null(strstr(log_of(&process), "busy=\"Waiting for NATS\""), "%s",
@@ -366,7 +366,7 @@ static void expect_busy(struct process *process, const char *with)
 {
     char text[65536];
 
-    expect_answer(process, "/livez", 200, 10000);
+    expect_answer(process, "/livez", 200, 15000);
     cr_assert_eq(get(process, "/readyz", text), 503);
     cr_assert_not_null(strstr(text, "\"Starting\""), "%s", text);
     cr_assert_not_null(strstr(text, with), "%s", text);
@@ -440,7 +440,7 @@ Test(service, it_can_be_stopped_while_it_waits)
 
     setenv("MONGO_URI", nowhere, 1);
     process = start(NULL);
-    expect_answer(&process, "/livez", 200, 10000);
+    expect_answer(&process, "/livez", 200, 15000);
     cr_assert_eq(stop(&process), 0);
 }
 

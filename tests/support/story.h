@@ -59,6 +59,9 @@ void await_launched(const char *name, int instance);
 /* A service that ended though nobody here ended it ("orders-0"), or NULL. */
 const char *service_that_died(void);
 
+/* Show on standard error what the services have logged in lines with this ("level=error"). */
+void print_log_lines(const char *with);
+
 /* Let it stand still (SIGSTOP), and go on. */
 void pause_service(const char *name, int instance, bool paused);
 

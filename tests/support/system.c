@@ -11,6 +11,7 @@
 #include "tests/support/client.h"
 #include "tests/support/process.h"
 
+#include <glob.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -155,6 +156,25 @@ static const char *log_of(const char *name, int number)
 
     snprintf(path, sizeof(path), "%s/%s-%d.log", test_folder(), name, number);
     return path;
+}
+
+void print_log_lines(const char *with)
+{
+    char line[1024];
+    glob_t logs;
+
+    if (glob(at("%s/*-*.log", test_folder()), 0, NULL, &logs) != 0)
+        return;
+    for (size_t i = 0; i < logs.gl_pathc; i++) {
+        FILE *file = fopen(logs.gl_pathv[i], "re");
+
+        while (file && fgets(line, sizeof(line), file))
+            if (strstr(line, with))
+                fprintf(stderr, "%s: %s", strrchr(logs.gl_pathv[i], '/') + 1, line);
+        if (file)
+            fclose(file);
+    }
+    globfree(&logs);
 }
 
 static void spawn_service(size_t service, int number)

@@ -10,7 +10,6 @@
 #include "tests/support/operator.h"
 #include "tests/support/process.h"
 
-#include <glob.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -56,26 +55,6 @@ static long long count_events_said(void)
     return events;
 }
 
-/* A 500 is a defect: what the services said of it. */
-static void print_errors(void)
-{
-    char line[1024];
-    glob_t logs;
-
-    if (glob(at("%s/*-*.log", test_folder()), 0, NULL, &logs) != 0)
-        return;
-    for (size_t i = 0; i < logs.gl_pathc; i++) {
-        FILE *file = fopen(logs.gl_pathv[i], "re");
-
-        while (file && fgets(line, sizeof(line), file))
-            if (strstr(line, "level=error"))
-                fprintf(stderr, "%s: %s", strrchr(logs.gl_pathv[i], '/') + 1, line);
-        if (file)
-            fclose(file);
-    }
-    globfree(&logs);
-}
-
 void verdict_find(struct storm *storm, struct verdict *ret_verdict)
 {
     struct verdict verdict = {.linear = true};
@@ -93,7 +72,7 @@ void verdict_find(struct storm *storm, struct verdict *ret_verdict)
                    tally_of(storm, TALLY_FAILED) == 0;
     screen_end(storm);
     if (tally_of(storm, TALLY_FAILED) > 0)
-        print_errors();
+        print_log_lines("level=error"); /* a 500 is a defect */
     *ret_verdict = verdict;
 }
 
