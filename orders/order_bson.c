@@ -52,31 +52,42 @@ static void append_payments(bson_t *document, const struct order *order)
     bson_append_array_end(document, &list);
 }
 
+static void append_standing(bson_t *document, enum order_status status, int64_t expires_at_ms,
+                            bool stretched)
+{
+    BSON_APPEND_UTF8(document, "status", order_status_name(status));
+    BSON_APPEND_BOOL(document, "live", order_status_is_live(status));
+    BSON_APPEND_BOOL(document, "open", order_status_is_open(status));
+    BSON_APPEND_DATE_TIME(document, "expiresAt", expires_at_ms);
+    BSON_APPEND_BOOL(document, "stretched", stretched);
+}
+
+static void append_ticket(bson_t *document, const char *title, int64_t price_cents, int64_t version)
+{
+    bson_t ticket;
+
+    BSON_APPEND_DOCUMENT_BEGIN(document, "ticket", &ticket);
+    BSON_APPEND_UTF8(&ticket, "title", title);
+    BSON_APPEND_INT64(&ticket, "priceCents", price_cents);
+    BSON_APPEND_INT64(&ticket, "version", version);
+    bson_append_document_end(document, &ticket);
+}
+
 void order_state_to_bson(const struct order *order, bson_t *document)
 {
-    BSON_APPEND_UTF8(document, "status", order_status_name(order->status));
-    BSON_APPEND_BOOL(document, "live", order_status_is_live(order->status));
-    BSON_APPEND_BOOL(document, "open", order_status_is_open(order->status));
-    BSON_APPEND_DATE_TIME(document, "expiresAt", order->expires_at_ms);
-    BSON_APPEND_BOOL(document, "stretched", order->stretched);
+    append_standing(document, order->status, order->expires_at_ms, order->stretched);
     append_history(document, order);
     append_payments(document, order);
 }
 
 void order_to_bson(const struct order *order, bson_t *document)
 {
-    bson_t ticket;
-
     store_append_id(document, "_id", order->id);
     store_append_id(document, "userId", order->user_id);
     BSON_APPEND_DATE_TIME(document, "createdAt", order->created_at_ms);
     BSON_APPEND_INT64(document, "slot", order->slot);
     store_append_id(document, "ticketId", order->ticket.id);
-    BSON_APPEND_DOCUMENT_BEGIN(document, "ticket", &ticket);
-    BSON_APPEND_UTF8(&ticket, "title", order->ticket.title);
-    BSON_APPEND_INT64(&ticket, "priceCents", order->ticket.price_cents);
-    BSON_APPEND_INT64(&ticket, "version", order->ticket.version);
-    bson_append_document_end(document, &ticket);
+    append_ticket(document, order->ticket.title, order->ticket.price_cents, order->ticket.version);
     order_state_to_bson(order, document);
 }
 
@@ -108,27 +119,19 @@ static int64_t recovered_slot(const char *order_id)
 void order_from_event(const struct event *event, struct recovered *ret_fields)
 {
     const struct order_state *state = &event->order;
-    bson_t *set = &ret_fields->set, *insert = &ret_fields->insert, child;
+    bson_t *set = &ret_fields->set, *insert = &ret_fields->insert, payments;
 
     store_append_id(set, "userId", state->user_id);
     store_append_id(set, "ticketId", state->ticket.id);
-    BSON_APPEND_DOCUMENT_BEGIN(set, "ticket", &child);
-    BSON_APPEND_UTF8(&child, "title", state->ticket.title);
-    BSON_APPEND_INT64(&child, "priceCents", state->ticket.price_cents);
-    BSON_APPEND_INT64(&child, "version", state->ticket.version);
-    bson_append_document_end(set, &child);
-    BSON_APPEND_UTF8(set, "status", order_status_name(state->status));
-    BSON_APPEND_BOOL(set, "live", order_status_is_live(state->status));
-    BSON_APPEND_BOOL(set, "open", order_status_is_open(state->status));
-    BSON_APPEND_DATE_TIME(set, "expiresAt", state->expires_at_ms);
-    BSON_APPEND_BOOL(set, "stretched",
-                     event->version > 0); /* a payment had begun, or it was over */
+    append_ticket(set, state->ticket.title, state->ticket.price_cents, state->ticket.version);
+    append_standing(set, state->status, state->expires_at_ms,
+                    /* stretched= */ event->version > 0); /* a payment had begun, or it was over */
     push_step(&ret_fields->push, event);
 
     BSON_APPEND_DATE_TIME(insert, "createdAt", event->at_ms);
     BSON_APPEND_INT64(insert, "slot", recovered_slot(event->aggregate_id));
-    BSON_APPEND_ARRAY_BEGIN(insert, "payments", &child);
-    bson_append_array_end(insert, &child);
+    BSON_APPEND_ARRAY_BEGIN(insert, "payments", &payments);
+    bson_append_array_end(insert, &payments);
 }
 
 /* Read one {status, at, cause}. */
