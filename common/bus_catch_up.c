@@ -268,6 +268,7 @@ static int go_on(struct bus_catch_up *catch_up)
 {
     const struct bus_durable *durable = &catch_up->bus->durables[catch_up->at];
     const uint64_t floor = catch_up->ranges[catch_up->at].floor;
+    const uint64_t noted = catch_up->ranges[catch_up->at].noted;
     const struct bus_range range = {
         .owner = durable->owner, .since_seq = catch_up->next, .until_ms = catch_up->deadline_ms};
     int r = 0;
@@ -280,7 +281,7 @@ static int go_on(struct bus_catch_up *catch_up)
     }
     if (r == TIME_IS_UP)
         return -EAGAIN;
-    if (r == 0)
+    if (r == 0 && (noted == 0 || noted != floor)) /* else the note is there, and says so */
         r = write_note(catch_up->bus, durable, floor, /* create= */ true);
     if (r == 0)
         catch_up->next = catch_up->ranges[++catch_up->at].noted + 1;

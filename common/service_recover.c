@@ -245,7 +245,9 @@ int service_recover(struct service_run *run)
         log_event(LOG_WARNING, "the database was behind what it has said",
                   "events=%" PRId64 " lost=%zu", recovery->recovered, recovery->refused_count);
     free(recovery->refused);
-    return r == 0 ? write_note(store, said.last, /* create= */ true) : r;
+    if (r != 0 || (noted != 0 && noted == said.last)) /* then the note is there, and says so */
+        return r;
+    return write_note(store, said.last, /* create= */ true);
 }
 
 int service_note_said(struct service_run *run)
