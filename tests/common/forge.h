@@ -9,4 +9,7 @@
  * Caller frees. */
 char *forge(const char *header, const char *payload, const char *key);
 
+/* The same with HMAC-SHA512, as HS512 wants it. */
+char *forge_512(const char *header, const char *payload, const char *key);
+
 #endif
