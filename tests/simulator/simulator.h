@@ -70,10 +70,6 @@ struct verdict {
     int64_t rest_ms; /* how long it took to come to rest */
 };
 
-/* ---- main.c ---- */
-
-const char *breakage_name(enum breakage breakage);
-
 /* ---- world.c ---- */
 
 /* How often what befalls the world, drawn for each seed: one in so many chances; 0: never. */

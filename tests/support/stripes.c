@@ -125,13 +125,6 @@ void stripe_fault(const char *call, const char *fault, int times)
     json_decref(ask_fake("/_faults", body));
 }
 
-void stripe_is_lossy(unsigned int seed, const char *percent)
-{
-    cleanup(freep) char *body = xasprintf("{\"seed\":%u,\"percent\":{%s}}", seed, percent);
-
-    json_decref(ask_fake("/_lossy", body));
-}
-
 void stripe_is_well(void)
 {
     json_decref(ask_fake("/_well", ""));

@@ -27,10 +27,6 @@ const char *given_faulty_localstripe(void);
 /* The next `times` calls of this kind ("confirm", "any") have this fault ("lose"). */
 void stripe_fault(const char *call, const char *fault, int times);
 
-/* From now on each call fails at random: so many per cent in this way, so many in that
- * ("\"lose\": 5, \"500\": 2"). */
-void stripe_is_lossy(unsigned int seed, const char *percent);
-
 /* It fails no more. */
 void stripe_is_well(void);
 
