@@ -225,7 +225,7 @@ int service_recover(struct service_run *run)
     const struct service_aggregate *aggregate = find_owned(run->service, &owner);
     cleanup(freep) struct recovery *recovery = xcalloc(1, sizeof(*recovery));
     struct bus_extent said;
-    uint64_t noted;
+    uint64_t noted = 0;
     int r;
 
     if (aggregate == NULL)
