@@ -22,7 +22,7 @@ import urllib.request
 
 import yaml
 
-from manifests import WORKLOADS, name_of, render, spec_of
+from manifests import WORKLOADS, name_of, render, spec_of, template_of
 
 NAMESPACE = "ticketing"
 READY_SECONDS = 120
@@ -133,13 +133,13 @@ def must(succeeded, _, complaints):
 
 def pod_of(workload):
     """A pod as a controller would make it of this workload."""
-    template, spec = workload["spec"]["template"], dict(spec_of(workload))
+    spec = dict(spec_of(workload))
     claims = [claim["metadata"]["name"]
               for claim in workload["spec"].get("volumeClaimTemplates", [])]
     spec["volumes"] = spec.get("volumes", []) + [
         {"name": name, "persistentVolumeClaim": {"claimName": name}} for name in claims]
     return {"apiVersion": "v1", "kind": "Pod", "spec": spec,
-            "metadata": {**template["metadata"], "name": workload["metadata"]["name"],
+            "metadata": {**template_of(workload)["metadata"], "name": workload["metadata"]["name"],
                          "namespace": NAMESPACE}}
 
 

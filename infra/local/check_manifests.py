@@ -85,7 +85,7 @@ def secrets_made(root):
 def is_by_reference(row):
     """Does a container's variable hold no secret itself? A URL may refer to its password."""
     return "secretKeyRef" in row.get("valueFrom", {}) or bool(
-        re.fullmatch(r"\w+://([^:@/]*:\$\(\w+\)@)?[^@]*", row.get("value", "")))
+        re.fullmatch(r"\w+://([^:@/]*(:\$\(\w+\))?@)?[^@]*", row.get("value", "")))
 
 
 def names_in(pod):
@@ -115,6 +115,9 @@ def check_references(manifests, secrets):
             manifests.expect(name_of(pod), there, f"{kind} {name} is not there")
             if there and key:
                 manifests.expect(name_of(pod), key in secrets[name], f"secret {name} has no {key}")
+        for row in (row for c in containers_of(pod) for row in c.get("env", [])):
+            manifests.expect(name_of(pod), "://" not in row.get("value", "") or is_by_reference(row),
+                             f"{row['name']} is in git")
         if pod["kind"] == "StatefulSet":
             manifests.expect(name_of(pod), pod["spec"]["serviceName"] in services,
                              f"Service {pod['spec']['serviceName']} is not there")
@@ -329,7 +332,7 @@ def check(root, overlays, schemas, described):
         check_references(manifests, secrets)
         check_edges(manifests, described)
         check_settings(manifests, described, root)
-        check_stores(manifests)
+        check_stores(manifests, described)
     return complaints, rendered
 
 

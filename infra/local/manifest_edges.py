@@ -33,7 +33,8 @@ def edges_made(manifests, direction):
 
 
 def edges_due(manifests, described):
-    due = {("edge", "client", "http"), ("client", "edge", "http"), ("nats", "nats", "cluster")}
+    due = {("edge", "client", "http"), ("client", "edge", "http"), ("nats", "nats", "cluster"),
+           ("backup", "nats", "client")}
     for name, service in described.items():
         settings = names_of_settings(service)
         due.add((name, "nats", "client"))
@@ -42,7 +43,8 @@ def edges_due(manifests, described):
         due |= {(name, "stripe", "http")} if "STRIPE_KEY" in settings else set()
         if "MONGO_DATABASE" in settings:
             mongo = f"mongo-{name}"
-            due |= {(one, mongo, "mongo") for one in (name, "ops", mongo, f"mongo-init-{name}")}
+            due |= {(one, mongo, "mongo")
+                    for one in (name, "ops", "backup", mongo, f"mongo-init-{name}")}
         due.add(("prometheus", name, "http"))
     due |= {("edge", "stripe", "http"), ("stripe", "edge", "http"),
             ("grafana", "prometheus", "http"), ("prometheus", "nats", "metrics")}

@@ -2,7 +2,7 @@
 import functools
 import re
 
-from manifests import containers_of, labels_of, name_of, selects, spec_of
+from manifests import JOBS, containers_of, job_of, labels_of, name_of, selects, spec_of
 
 API_TOKEN = {"prometheus"}  # pods that ask the cluster's API
 # While somebody works on the pages, changed files are put into the client's container.
@@ -61,14 +61,24 @@ def check_pod(manifests, name, pod):
     for volume in spec.get("volumes", []):
         expect("hostPath" not in volume, f"volume {volume['name']} is the node's")
     for container in containers_of(pod):
-        lasts = pod["kind"] != "Job" and container in spec["containers"]
+        lasts = pod["kind"] not in JOBS and container in spec["containers"]
         check_container(manifests, f"{name_of(pod)}/{container['name']}", container, lasts)
     if pod["kind"] == "Deployment" and pod["spec"].get("strategy", {}).get("type") != "Recreate":
         rolling = pod["spec"].get("strategy", {}).get("rollingUpdate", {})
         expect(name == "grafana" or rolling.get("maxUnavailable") == 0,
                "is away for a moment in an update")
-    if pod["kind"] != "Job" and name not in ENDS_AT_ONCE:
+    if pod["kind"] in JOBS:
+        check_job(expect, pod)
+    elif name not in ENDS_AT_ONCE:
         check_drain(expect, pod)
+
+
+def check_job(expect, pod):
+    """A job comes to an end, also where it cannot succeed; one that repeats is never there twice."""
+    for limit in ("activeDeadlineSeconds", "backoffLimit"):
+        expect(limit in job_of(pod), f"may go on for ever: no {limit}")
+    if pod["kind"] == "CronJob":
+        expect(pod["spec"].get("concurrencyPolicy") == "Forbid", "may run twice at once")
 
 
 def check_drain(expect, pod):
@@ -116,7 +126,7 @@ def check_policy(manifests):
     budgets = [d["spec"] for d in manifests.all("PodDisruptionBudget").values()]
     for name, pod in manifests.pods.items():
         check_pod(manifests, name, pod)
-        if pod["kind"] != "Job" and least_replicas(manifests, name, pod) > 1:
+        if pod["kind"] not in JOBS and least_replicas(manifests, name, pod) > 1:
             count = sum(selects(b["selector"], labels_of(pod)) for b in budgets)
             manifests.expect(name_of(pod), count == 1, f"has {count} disruption budgets")
             check_spread(manifests, pod)

@@ -2,7 +2,8 @@
 
 Prod has three of what keeps money and tickets, on three nodes' disks; all others have one. What has
 to agree with that number is compared with it: the job that makes members a set, NATS's own list of
-its servers, and how many of them keep each event."""
+its servers, and how many of them keep each event. What is backed up is compared with what there is."""
+import functools
 import re
 import subprocess
 import tempfile
@@ -73,8 +74,36 @@ def check_redis(manifests, due):
                      f"{image} is not what prod, and prod alone, runs: Valkey")
 
 
-def check_stores(manifests):
+def check_backup(manifests, described):
+    """Prod backs up every database and every stream, with tools of the databases' own version."""
+    backup = manifests.pods.get("backup")
+    if backup is None:
+        manifests.expect("CronJob backup", manifests.overlay not in PROD, "is not there")
+        return
+    expect = functools.partial(manifests.expect, name_of(backup))
+    for _, script in config_of(manifests, "backup"):
+        told = {what: names.split() for what, names in
+                re.findall(r'^(databases|streams)="(.*)"$', script, re.MULTILINE)}
+        sets = {name.removeprefix("mongo-") for name, pod in manifests.pods.items()
+                if name.startswith("mongo-") and pod["kind"] == "StatefulSet"}
+        for name in sorted(sets ^ set(told["databases"])):
+            expect(False, f"the database {name} "
+                   + ("is left out" if name in sets else "is not there"))
+        for aggregate in sorted({event.split(".")[0] for service in described.values()
+                                 for event in service["says"]}):
+            expect(any(stream.startswith(aggregate) for stream in told["streams"]),
+                   f"the stream of {aggregate}.> is left out")
+        given = {row["name"] for container in containers_of(backup) for row in container["env"]}
+        for setting in sorted(set(re.findall(r"\$([A-Z_]+)", script)) - given):
+            expect(False, f"{setting} must be set")
+    ours, theirs = (next(c["image"] for c in containers_of(pod) if c["image"].startswith("mongo:"))
+                    for pod in (backup, manifests.pods["mongo-orders"]))
+    expect(ours == theirs, f"reads databases of {theirs} by tools of {ours}")
+
+
+def check_stores(manifests, described):
     due = 3 if manifests.overlay in PROD else 1
     check_mongo(manifests, due)
     check_nats(manifests, due)
     check_redis(manifests, due)
+    check_backup(manifests, described)

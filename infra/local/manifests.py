@@ -4,7 +4,8 @@ import sys
 
 import yaml
 
-WORKLOADS = ("Deployment", "StatefulSet", "Job")
+JOBS = ("Job", "CronJob")  # what comes to an end
+WORKLOADS = ("Deployment", "StatefulSet", *JOBS)
 
 
 def render(folder):
@@ -33,12 +34,21 @@ class Manifests:
         return {d["metadata"]["name"]: d for d in self.documents if d["kind"] == kind}
 
 
+def job_of(pod):
+    """The part that says how a Job runs, of a CronJob too."""
+    return pod["spec"]["jobTemplate"]["spec"] if pod["kind"] == "CronJob" else pod["spec"]
+
+
+def template_of(pod):
+    return job_of(pod)["template"]
+
+
 def spec_of(pod):
-    return pod["spec"]["template"]["spec"]
+    return template_of(pod)["spec"]
 
 
 def labels_of(pod):
-    return pod["spec"]["template"]["metadata"]["labels"]
+    return template_of(pod)["metadata"]["labels"]
 
 
 def containers_of(pod):
