@@ -148,7 +148,7 @@ static bool hold_a_ticket(struct person *payer, char *ret_ticket, char *ret_orde
 static void pay_in_the_last_moment(struct person *payer, int i)
 {
     char ticket[ID_BYTES], order[ID_BYTES], status[24];
-    int64_t due_us, pay_us;
+    int64_t due_us, pay_us, left_us;
 
     (void)i;
     if (tally_of(payer->storm, TALLY_RESERVED) >= DEADLINES) {
@@ -158,8 +158,8 @@ static void pay_in_the_last_moment(struct person *payer, int i)
     if (!hold_a_ticket(payer, ticket, order, &due_us))
         return;
     pay_us = due_us - AROUND_US + rand_r(&payer->dice) % (2 * AROUND_US);
-    while (instant_monotonic_us() < pay_us)
-        poll(NULL, 0, (int)((pay_us - instant_monotonic_us()) / 1000));
+    while ((left_us = pay_us - instant_monotonic_us()) > 0)
+        poll(NULL, 0, (int)(left_us / 1000));
     person_pay(payer, order, ticket, "tok_visa");
     person_look(payer, order, ticket, status);
 }
