@@ -107,13 +107,14 @@ run-suites: services ticketctl suites $(if $(filter client scripts,$(SUITE)),cli
             $(if $(filter scripts,$(SUITE)),simulator fuzzers $(B)/bin/sweep)
 	$(Q)FLAVOUR=$(FLAVOUR) tests/run $(if $(FILTER),--filter '$(FILTER)') $(TEST_OPTIONS) \
 	    $(RUN_SUITES) $(RUN_FILES)
-# A Criterion binary dies under TSan: the stories run as they are, the services under it.
+# A Criterion binary dies under TSan: the stories run as they are, the services under it, one at a
+# time, as these are ten times slower and requests have a deadline.
 .PHONY: test-tsan
 test-tsan:  ## the stories with all services under ThreadSanitizer (FILTER='purchase/*')
 	@+$(MAKE) --no-print-directory FLAVOUR=tsan services ticketctl
 	@+$(MAKE) --no-print-directory FLAVOUR=asan SUITE=stories suites
 	$(Q)FLAVOUR=tsan TEST_BIN=build/tsan/bin TSAN_OPTIONS=suppressions=$(CURDIR)/tests/tsan.supp \
-	    tests/run --timeout 240 $(if $(FILTER),--filter '$(FILTER)') $(TEST_OPTIONS) \
+	    tests/run --timeout 240 --jobs 1 $(if $(FILTER),--filter '$(FILTER)') $(TEST_OPTIONS) \
 	    build/asan/suites/stories
 
 # The local stack: scripts in infra/local/, each of which says at its top what it does.

@@ -200,26 +200,28 @@ static void *click(void *context)
     return NULL;
 }
 
+/* Once is not enough: now and then the first click is through before the others begin. */
 Test(payments_routes, many_clicks_at_once_are_one_charge)
 {
-    struct click clicks[8];
-    pthread_t threads[8];
-    const char *order;
-    int made = 0;
-
     given_payments(given_fake_stripe());
-    order = known_order();
-    for (int i = 0; i < 8; i++) {
-        text_copy(clicks[i].order, ID_BYTES, order);
-        pthread_create(&threads[i], NULL, click, &clicks[i]);
+    for (int round = 0; round < 5; round++) {
+        const char *order = known_order();
+        struct click clicks[8];
+        pthread_t threads[8];
+        int made = 0;
+
+        for (int i = 0; i < 8; i++) {
+            text_copy(clicks[i].order, ID_BYTES, order);
+            pthread_create(&threads[i], NULL, click, &clicks[i]);
+        }
+        for (int i = 0; i < 8; i++) {
+            pthread_join(threads[i], NULL);
+            cr_expect(clicks[i].status == 201 || clicks[i].status == 200, "%d", clicks[i].status);
+            made += clicks[i].status == 201;
+        }
+        cr_expect_eq(made, 1);
+        cr_expect_eq(stripe_ledger(order).authorized, 1);
     }
-    for (int i = 0; i < 8; i++) {
-        pthread_join(threads[i], NULL);
-        cr_expect(clicks[i].status == 201 || clicks[i].status == 200, "%d", clicks[i].status);
-        made += clicks[i].status == 201;
-    }
-    cr_expect_eq(made, 1);
-    cr_expect_eq(stripe_ledger(order).authorized, 1);
 }
 
 Test(payments_routes, a_card_that_asks_for_its_owner_waits_and_goes_on)
