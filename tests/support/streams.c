@@ -249,6 +249,13 @@ void expect_quiet(struct stream *stream)
     cr_assert_not(take_event(stream, 0), "an event %s came", stream->name);
 }
 
+void expect_no_newer(struct stream *stream, int64_t version)
+{
+    turn(stream, 0);
+    while (take_event(stream, 0))
+        cr_assert_leq(version_of(stream->data), version);
+}
+
 void expect_over(struct stream *stream)
 {
     while (take_event(stream, HEAR_MS))

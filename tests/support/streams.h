@@ -35,6 +35,10 @@ void await_begun(struct stream *stream);
 /* Nothing has come since but comments and ids: looks at what is there, waits for nothing. */
 void expect_quiet(struct stream *stream);
 
+/* The same, but for events up to `version`: the state at the beginning may be told again by an
+ * event that was under way. */
+void expect_no_newer(struct stream *stream, int64_t version);
+
 /* Wait until the server ends it, cleanly, whatever it still says before. */
 void expect_over(struct stream *stream);
 
