@@ -101,6 +101,7 @@ include tests/prove/sweep/sweep.mk
 # $(MAKE) again, because the flavour is part of every path above.
 .PHONY: test run-suites
 test:  ## build and run all tests under ASan and UBSan (SUITE=orders FILTER='order/*')
+	@infra/local/setup test
 	@+$(MAKE) --no-print-directory FLAVOUR=asan run-suites
 run-suites: services ticketctl suites $(if $(filter client scripts,$(SUITE)),client) \
             $(if $(filter client bad-input scripts,$(SUITE)),$(B)/bin/test-stack) \
@@ -121,7 +122,7 @@ test-tsan:  ## the stories with all services under ThreadSanitizer (FILTER='purc
 .PHONY: setup setup-test up dev down status logs scale demo reset
 setup:  ## bring what building and running need: Debian packages, tools in .local/
 	@infra/local/setup
-setup-test:  ## the same, with what tests and checks need
+setup-test:  ## the same, with what tests and checks need (make test does it too)
 	@infra/local/setup test
 up:  ## build and start everything, in the background; prints where (RATE_LIMITS=off, EDGE_PORT=…, MONITORING=1)
 	@infra/local/up
