@@ -23,6 +23,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #define KEEPER_PERIOD_MS   250
 #define KEEPER_LOOK_MS     5000
@@ -59,9 +60,11 @@ void bus_complain(struct bus *bus, const char *what)
         log_event(LOG_WARNING, what, "%s", "");
 }
 
+/* As the callbacks have it: natsConnection_Status would wait for the connection's lock, which
+ * nats.c holds while it looks names up and connects, and this is asked on the event loop. */
 bool bus_is_connected(const struct bus *bus)
 {
-    return natsConnection_Status(bus->connection) == NATS_CONN_STATUS_CONNECTED;
+    return atomic_load(&bus->link) == BUS_LINK_UP;
 }
 
 /* Runs on nats.c's callback thread, as do the next two. */
@@ -70,6 +73,7 @@ static void on_disconnected(natsConnection *connection, void *context)
     struct bus *bus = context;
 
     (void)connection;
+    atomic_store(&bus->link, BUS_LINK_DOWN);
     bus_publish_fail(bus, /* all= */ true);
     if (!atomic_load(&bus->closing))
         log_event(LOG_WARNING, "bus disconnected", "%s", "");
@@ -80,6 +84,7 @@ static void on_reconnected(natsConnection *connection, void *context)
     struct bus *bus = context;
 
     (void)connection;
+    atomic_store(&bus->link, BUS_LINK_UP);
     metric_add(bus->reconnects, 1);
     log_event(LOG_INFO, "bus reconnected", "%s", "");
     pthread_mutex_lock(&bus->lock);
@@ -88,11 +93,22 @@ static void on_reconnected(natsConnection *connection, void *context)
     pthread_mutex_unlock(&bus->lock);
 }
 
+/* A connection that is to be kept for ever is closed all the same where the server refuses it twice
+ * in the same way, or breaks the protocol. Nothing would be heard or said from then on: it is for
+ * whoever starts us to try again, and to see why. Everything may be killed at any moment. */
 static void on_closed(natsConnection *connection, void *context)
 {
     struct bus *bus = context;
 
-    (void)connection;
+    if (atomic_load(&bus->opened) && !atomic_load(&bus->closing)) {
+        const char *why = NULL;
+        char quoted[256];
+
+        natsConnection_GetLastError(connection, &why);
+        log_event(LOG_ERROR, "NATS has closed the connection for good", "error=%s",
+                  log_quote(why ? why : "", quoted, sizeof(quoted)));
+        _exit(EXIT_FAILURE);
+    }
     pthread_mutex_lock(&bus->lock);
     bus->closed_called = true;
     pthread_cond_broadcast(&bus->changed);
@@ -265,6 +281,9 @@ static int connect_until(struct bus *bus, const struct bus_config *config, int64
         nats_Sleep(20);
     }
     natsOptions_Destroy(options);
+    /* Unless a callback has said since how it is. */
+    if (status == NATS_OK && natsConnection_Status(bus->connection) == NATS_CONN_STATUS_CONNECTED)
+        atomic_compare_exchange_strong(&bus->link, &(int){BUS_LINK_UNKNOWN}, BUS_LINK_UP);
     return status == NATS_OK ? 0 : -EAGAIN;
 }
 
@@ -313,6 +332,7 @@ int bus_open(const struct bus_config *config, int64_t timeout_ms, struct bus **r
         bus_free(bus);
         return r;
     }
+    atomic_store(&bus->opened, true);
     *ret_bus = bus;
     return 0;
 }

@@ -12,8 +12,9 @@
  *
  * A message is acknowledged after its handler has committed. The outcomes (fail.h) decide:
  *   0 acknowledge; STALE or < 0: ask again later (0.1 s doubling to 3.2 s; -EAGAIN without limit,
- *   STALE for BUS_STALE_MS, others at most BUS_TRIES_MAX times); INVALID and the like, and what was
- *   tried too often: parked in the service's `deadletters` with its reason, then terminated.
+ *   STALE for BUS_STALE_MS, others BUS_TRIES_MAX times or for BUS_FAILING_MS); INVALID and the
+ * like, and what was tried too often: parked in the service's `deadletters` with its reason, then
+ *   terminated.
  *
  * Streams and consumers are made or updated at start and again on each reconnect. Streams and
  * durables have fixed names, spelled out in the listener table, as seen in NATS's monitoring.
@@ -28,9 +29,13 @@
 #include <stdint.h>
 
 #define BUS_TRIES_MAX 12
-#define BUS_STALE_MS  45000 /* "not yet" is believed so long: longer than a gap is (copy.h) */
-#define BUS_BATCH_MAX 64
-#define BUS_WINDOW    256 /* publishes under way, and messages delivered but not acknowledged */
+/* Each process counts its own tries; where there are several, this ends it before all have had 12.
+ */
+#define BUS_FAILING_MS  20000
+#define BUS_TRIES_LEAST 3
+#define BUS_STALE_MS    45000 /* "not yet" is believed so long: longer than a gap is (copy.h) */
+#define BUS_BATCH_MAX   64
+#define BUS_WINDOW      256 /* publishes under way, and messages delivered but not acknowledged */
 
 struct app;
 struct bus;
@@ -113,8 +118,8 @@ struct bus_range {
 };
 
 /* Read a part of a stream, from where `range` says to its end as of now, in order, outside of any
- * durable. `each` gets every event that can be decoded, with its stream sequence; a non-zero result
- * stops and is returned. < 0 if the bus failed. */
+ * durable. `each` gets every event that can be decoded, with its stream sequence; a non-zero
+ * result, -EAGAIN too, stops and is returned. < 0 if the bus failed. */
 must_check int bus_replay(struct bus *bus, const struct bus_range *range,
                           int (*each)(void *context, const struct event *event, uint64_t sequence),
                           void *context);

@@ -7,7 +7,7 @@
  *   done           ack
  *   -EAGAIN        nak: what it needs is away; without limit, and nothing counts against it
  *   STALE          nak: not yet; given up once it lasted BUS_STALE_MS
- *   other < 0      nak; given up at the BUS_TRIES_MAXth time
+ *   other < 0      nak; given up at the BUS_TRIES_MAXth time, or after BUS_FAILING_MS
  *   other > 0      parked at once: it will never be otherwise
  *
  * What was given up is parked too (bus_dead.c). Failures are counted here and not taken from the
@@ -85,7 +85,8 @@ bool bus_give_up(struct bus *bus, const struct bus_delivery *delivery, int resul
     } else if (result == STALE) {
         over = now - entry->first_ms >= BUS_STALE_MS;
     } else {
-        over = ++entry->count >= BUS_TRIES_MAX;
+        over = ++entry->count >= BUS_TRIES_MAX ||
+               (entry->count >= BUS_TRIES_LEAST && now - entry->first_ms >= BUS_FAILING_MS);
     }
     pthread_mutex_unlock(&bus->failures_lock);
     return over || (result > 0 && result != STALE);

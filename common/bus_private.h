@@ -109,6 +109,7 @@ struct bus_reader {
     uint64_t next; /* from this sequence on; 0: as the range says */
     uint64_t last; /* up to this one */
     uint64_t left; /* messages from `next` on that the broker still has for us */
+    bool stopped;  /* by `each` */
 
     char consumer[64];
     natsInbox *inbox;
@@ -120,6 +121,8 @@ struct bus_retired {
     struct bus_retired *next;
     natsSubscription *subscription;
 };
+
+enum bus_link { BUS_LINK_UNKNOWN, BUS_LINK_UP, BUS_LINK_DOWN };
 
 struct bus {
     char *service;
@@ -139,7 +142,8 @@ struct bus {
     size_t subscription_count;
     size_t subscription_threads;
     struct bus_retired *retired; /* under lock; they go once the connection is closed */
-    atomic_bool closing;
+    atomic_int link;             /* enum bus_link, as nats.c's callbacks say */
+    atomic_bool opened, closing;
     bool closed_called; /* nats.c has called back for the last time */
 
     /* The keeper: looks for lost acknowledgements and vanished consumers. */

@@ -164,6 +164,7 @@ int bus_reader_take(struct bus_reader *reader, natsMsg *message)
     const char *reason;
     uint64_t sequence;
     int64_t stored_at_ms;
+    int r;
 
     /* What is no stored message is a status: the consumer is gone, or the request is over. */
     if (natsMsg_GetMetaData(&meta, message) != NATS_OK)
@@ -177,7 +178,9 @@ int bus_reader_take(struct bus_reader *reader, natsMsg *message)
         return 0;
     if (bus_decode(message, stored_at_ms, &event, &reason) != 0)
         return 0;
-    return reader->each(reader->context, &event, sequence);
+    r = reader->each(reader->context, &event, sequence);
+    reader->stopped = r != 0;
+    return r;
 }
 
 int bus_reader_ask(struct bus_reader *reader, uint64_t count)
@@ -210,14 +213,13 @@ static int read_batch(struct bus_reader *reader)
     return r;
 }
 
-/* Read until the end. *ret_progress: something was read. */
-static int attempt(struct bus_reader *reader, bool *ret_stopped)
+/* Read until the end, or until `each` stops. */
+static int attempt(struct bus_reader *reader)
 {
     int r = bus_reader_begin(reader);
 
     while (r == 0 && reader->left > 0 && reader->next <= reader->last)
         r = read_batch(reader);
-    *ret_stopped = r != 0 && r != -EAGAIN;
     bus_reader_end(reader);
     return r;
 }
@@ -241,10 +243,9 @@ int bus_replay(struct bus *bus, const struct bus_range *range,
     reader.last = extent.last;
     for (int tries = 0; tries < ATTEMPTS_MAX; tries++) {
         uint64_t before = reader.next;
-        bool stopped;
 
-        r = attempt(&reader, &stopped);
-        if (r == 0 || stopped)
+        r = attempt(&reader);
+        if (r == 0 || reader.stopped)
             return r;
         if (range->until_ms > 0 && instant_monotonic() >= range->until_ms)
             break;

@@ -5,10 +5,13 @@
 #include "common/bus_private.h"
 #include "common/instant.h"
 #include "tests/common/heard.h"
+#include "tests/support/process.h"
 #include "tests/support/support.h"
 
 #include <poll.h>
+#include <signal.h>
 #include <string.h>
+#include <unistd.h>
 
 #define ID_ONE "5f1e0c2a9d3b4e6f7a8b9c01"
 #define ID_TWO "5f1e0c2a9d3b4e6f7a8b9c02"
@@ -101,6 +104,13 @@ Test(bus, a_broker_that_stands_still_is_left_within_seconds)
 
     pause_store(GIVEN_NATS, true);
     eventually(is_gone, bus, 8000, "its silence is noticed");
+    for (int i = 0; i < 40; i++) { /* while nats.c tries to connect, an event loop may ask */
+        int64_t asked_ms = instant_monotonic();
+
+        cr_assert_not(bus_is_connected(bus));
+        cr_assert_lt(instant_monotonic() - asked_ms, 300, "to ask took as long as to connect");
+        poll(NULL, 0, 50);
+    }
     pause_store(GIVEN_NATS, false);
     eventually(is_back, bus, 8000, "the bus is connected again");
 }
@@ -222,6 +232,42 @@ Test(bus, opening_gives_up_when_nobody_listens)
     cr_assert_eq(bus_open(&config, 300, &bus), -EAGAIN);
     cr_assert_null(bus);
     cr_assert_lt(instant_monotonic() - start, 3000);
+}
+
+/* A nats-server that wants this password. */
+static pid_t given_guarded_nats(int port, const char *password)
+{
+    char number[16];
+    const char *argv[] = {find_program("TEST_NATS_SERVER", "nats-server"),
+                          "--addr",
+                          "127.0.0.1",
+                          "--port",
+                          number,
+                          "--user",
+                          "orders",
+                          "--pass",
+                          password,
+                          NULL};
+
+    snprintf(number, sizeof(number), "%d", port);
+    return spawn(argv, NULL, /* log= */ NULL);
+}
+
+/* nats.c closes it for good then, and a process that hears and says nothing any more is no use. */
+Test(bus, who_is_refused_for_good_ends_so_that_somebody_notices, .exit_code = EXIT_FAILURE)
+{
+    int port = free_port();
+    cleanup(freep) char *url = xasprintf("nats://orders:before@127.0.0.1:%d", port);
+    struct bus_config config = {.url = url, .service = "orders", .workers = 1};
+    pid_t server = given_guarded_nats(port, "before");
+    struct bus *bus = NULL;
+
+    cr_assert_eq(bus_open(&config, 10000, &bus), 0);
+    cr_assert(bus_is_connected(bus));
+    end_process(server, SIGKILL, 5000);
+    given_guarded_nats(port, "after");
+    poll(NULL, 0, 20000);
+    _exit(EXIT_SUCCESS); /* it has not ended */
 }
 
 Test(bus, a_stream_that_differs_is_mended)
@@ -350,6 +396,18 @@ Test(bus, a_message_is_given_up_at_its_twelfth_failure)
     for (int i = 1; i < BUS_TRIES_MAX; i++)
         cr_assert_not(give_up(bus, 7, -EIO), "given up at try %d", i);
     cr_assert_not(give_up(bus, 8, -EIO), "another message's failures were counted");
+    cr_assert(give_up(bus, 7, -EIO));
+    free(bus);
+}
+
+Test(bus, where_several_processes_try_time_gives_a_message_up)
+{
+    struct bus *bus = xcalloc(1, sizeof(*bus));
+
+    pthread_mutex_init(&bus->failures_lock, NULL);
+    cr_assert_not(give_up(bus, 7, -EIO));
+    bus->failures[0].first_ms -= BUS_FAILING_MS;
+    cr_assert_not(give_up(bus, 7, -EIO), "two failures are not many");
     cr_assert(give_up(bus, 7, -EIO));
     free(bus);
 }

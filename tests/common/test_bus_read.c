@@ -29,6 +29,7 @@ struct seen {
     uint64_t first, last;
     bool disordered;
     int stop_after; /* 0: never */
+    int stop_with;  /* 0: CONFLICT */
 };
 
 static int note(void *context, const struct event *event, uint64_t sequence)
@@ -41,7 +42,9 @@ static int note(void *context, const struct event *event, uint64_t sequence)
     if (sequence <= seen->last)
         seen->disordered = true;
     seen->last = sequence;
-    return seen->count == seen->stop_after ? CONFLICT : 0;
+    if (seen->count != seen->stop_after)
+        return 0;
+    return seen->stop_with != 0 ? seen->stop_with : CONFLICT;
 }
 
 static struct seen replay(struct bus *bus, struct bus_range range)
@@ -89,6 +92,19 @@ Test(bus_read, a_reader_that_stops_while_messages_arrive_does_no_harm)
 
         cr_assert_eq(bus_replay(bus, &all, note, &seen), CONFLICT);
     }
+}
+
+/* A store that is away for a moment is no broker that has failed: what was read then is in nobody's
+ * hands, so nothing after it may be read on. */
+Test(bus_read, a_reader_that_says_later_is_told_so_and_nothing_is_passed_over)
+{
+    const struct bus_range all = {.owner = OWNER_ORDERS};
+    struct bus *bus = given_publisher();
+    struct seen seen = {.stop_after = 7, .stop_with = -EAGAIN};
+
+    say_many(bus, 20);
+    cr_assert_eq(bus_replay(bus, &all, note, &seen), -EAGAIN);
+    cr_assert_eq(seen.count, 7, "it read on to the %dth", seen.count);
 }
 
 Test(bus_read, a_range_narrows_by_sequence_subject_and_time)
