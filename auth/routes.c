@@ -197,6 +197,14 @@ static bool is_half_spent(const struct session *session)
            (now_s - session->issued_at_s) * 2 > session->expires_at_s - session->issued_at_s;
 }
 
+/* A user who was banned may have a session that is renewed by whoever has not heard of it. */
+static bool is_to_be_renewed(const struct app *app, const struct http_request *request)
+{
+    /* Whoever brings a token in a header looks after it himself. */
+    return is_half_spent(&request->session) && !http_header(request, "Authorization") &&
+           bans_are_current(app->core.bans, instant_monotonic());
+}
+
 /* Runs on the event loop: the token says it all, and a ban is in memory. */
 static int route_current_user(struct app *app, const struct http_request *request,
                               struct http_reply *reply)
@@ -211,8 +219,7 @@ static int route_current_user(struct app *app, const struct http_request *reques
         return 0;
     }
 
-    /* Whoever brings a token in a header looks after it himself. */
-    if (is_half_spent(&session) && !http_header(request, "Authorization"))
+    if (is_to_be_renewed(app, request))
         cookies_set_session(app, reply, &session);
     write_object_begin(out, "currentUser");
     write_text(out, "id", session.user_id);

@@ -1,10 +1,16 @@
 /*
  * Bans: a hash table of the users whose banning or unbanning is young enough to matter.
  *
- * A ban matters as long as a token made before it can live; after that nobody has one, and auth
- * gives out no more. So the table holds what happened within a token's life and a margin, which
- * bounds it; entries that are older go when it grows. An entry that says "not banned" is kept just
- * as long: it keeps an older ban, read late, from coming back.
+ * A ban matters as long as a token made before it was heard of can live; after that nobody has one,
+ * and auth gives out no more. So the table holds what was heard within a token's life and a margin,
+ * which bounds it; entries that are older go when it grows. An entry that says "not banned" is kept
+ * just as long: it keeps an older ban, read late, from coming back.
+ *
+ * That holds only if nobody who has not heard of a ban goes on renewing sessions. A process may be
+ * cut off, and in a cluster of brokers a live message may be lost without anybody being cut off.
+ * Hence bans_look: where the stream has grown it is read again; and hence bans_are_current, without
+ * which auth renews nothing. Such a process stops within BANS_FRESH_MS, which is less than the
+ * margin.
  *
  * The table is read on every request and written a few times a day: a read-write lock, and no lock
  * at all while it is empty.
@@ -18,7 +24,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MARGIN_MS    60000 /* clocks of processes differ */
+#define MARGIN_MS    60000 /* BANS_FRESH_MS, and clocks of processes differ */
 #define LEAST_PLACES 64
 
 const enum event_type bans_watched[BANS_WATCHED_COUNT] = {EVENT_USER_BANNED, EVENT_USER_UNBANNED};
@@ -35,8 +41,10 @@ struct bans {
     int64_t token_ms; /* 0: for ever */
     pthread_rwlock_t lock;
     atomic_size_t count;
-    struct ban *places; /* open addressing; at most half full */
-    size_t place_count; /* a power of two */
+    atomic_llong known_ms;  /* monotonic: what was said until then has been heard */
+    struct bus_extent seen; /* under lock: the stream, when it was last read */
+    struct ban *places;     /* open addressing; at most half full */
+    size_t place_count;     /* a power of two */
 };
 
 /* The place of `user_id`: its own, or the free one where it belongs. */
@@ -101,7 +109,7 @@ void bans_apply(struct bans *bans, const struct event *event)
         ban->version = -1;
         atomic_fetch_add(&bans->count, 1);
     }
-    if (event->version > ban->version) {
+    if (event->version >= ban->version) {
         ban->version = event->version;
         ban->at_ms = event->at_ms;
         ban->banned = event->type == EVENT_USER_BANNED;
@@ -137,33 +145,77 @@ size_t bans_list(const struct bans *bans, size_t *place, size_t most, char (*ret
     return count;
 }
 
+/* What counts is when it was heard: until then sessions may have been renewed. */
 static void heard(void *context, const struct event *event)
 {
-    bans_apply(context, event);
+    struct event now = *event;
+
+    now.at_ms = instant_now();
+    bans_apply(context, &now);
 }
 
 static int replayed(void *context, const struct event *event, uint64_t sequence)
 {
     (void)sequence;
-    bans_apply(context, event);
+    heard(context, event);
     return 0;
+}
+
+static void note_known(struct bans *bans, const struct bus_extent *extent, int64_t since_ms)
+{
+    pthread_rwlock_wrlock(&bans->lock);
+    bans->seen = *extent;
+    pthread_rwlock_unlock(&bans->lock);
+    atomic_store(&bans->known_ms, since_ms);
 }
 
 /* What was said within a token's life. The order does not matter: versions decide. */
 int bans_read(struct bans *bans)
 {
+    int64_t begun_ms = instant_monotonic();
+    struct bus_extent extent;
+    int r = bus_extent(bans->bus, OWNER_USERS, &extent);
+
+    if (r != 0)
+        return r;
     for (size_t i = 0; i < BANS_WATCHED_COUNT; i++) {
         struct bus_range range = {
             .owner = OWNER_USERS,
             .subject = event_info(bans_watched[i])->subject,
             .since_ms = bans->token_ms == 0 ? 0 : instant_now() - bans->token_ms - MARGIN_MS,
         };
-        int r = bus_replay(bans->bus, &range, replayed, bans);
 
+        r = bus_replay(bans->bus, &range, replayed, bans);
         if (r != 0)
             return r;
     }
+    note_known(bans, &extent, begun_ms);
     return 0;
+}
+
+int bans_look(struct bans *bans)
+{
+    int64_t begun_ms = instant_monotonic();
+    struct bus_extent extent, seen;
+    int r = bus_extent(bans->bus, OWNER_USERS, &extent);
+
+    if (r != 0)
+        return r;
+    pthread_rwlock_rdlock(&bans->lock);
+    seen = bans->seen;
+    pthread_rwlock_unlock(&bans->lock);
+    if (atomic_load(&bans->known_ms) == 0 || extent.made_ms != seen.made_ms ||
+        extent.last != seen.last)
+        return bans_read(bans);
+    note_known(bans, &extent, begun_ms);
+    return 0;
+}
+
+bool bans_are_current(const struct bans *bans, int64_t now_ms)
+{
+    int64_t known_ms = atomic_load(&bans->known_ms);
+
+    return known_ms > 0 && now_ms - known_ms < BANS_FRESH_MS;
 }
 
 static int reconnected(void *context)

@@ -7,6 +7,7 @@
 
 #include "common/service_private.h"
 
+#include "common/bans.h"
 #include "common/instant.h"
 #include "common/log.h"
 
@@ -21,8 +22,16 @@ static int note_progress(struct app *app)
     return r == 0 ? service_note_said(core->run) : r;
 }
 
+static int look_for_bans(struct app *app)
+{
+    const struct core *core = (struct core *)app;
+
+    return core->bans == NULL ? 0 : bans_look(core->bans);
+}
+
 static const struct service_job own_jobs[] = {
     {"health", 1000, service_check_health, "asks the stores, for /readyz"},
+    {"bans", BANS_LOOK_MS, look_for_bans, "reads bans that were said and not heard"},
     {"progress", 10000, note_progress, "notes how far each durable is, and the own stream"},
 };
 

@@ -43,7 +43,7 @@ static const struct setting sessions[] = {
     {"JWT_KEY",              SETTING_SECRET, NULL,                                        PLACE(jwt_key),               1, 1024,     "key that signs sessions, the same in all services"},
     {"JWT_KEY_OTHER",        SETTING_SECRET, "",                                          PLACE(jwt_key_other),         0, 1024,     "another key that is believed, while keys are changed"},
     {"SESSION_COOKIE",       SETTING_TEXT,   "session",                                   PLACE(session_cookie),        1, 64,       "name of the session's cookie"},
-    {"JWT_SECONDS",          SETTING_INT,    "900",                                       PLACE(jwt_seconds),           2, 31536000, "how long a session lives"},
+    {"JWT_SECONDS",          SETTING_INT,    "900",                                       PLACE(jwt_seconds),           2, 518400,   "how long a session lives; at most 6 days"},
     {"COOKIE_SECURE",        SETTING_BOOL,   "true",                                      PLACE(cookie_secure),         0, 0,        "cookies over https only"},
     {"ALLOW_WEAK_JWT_KEY",   SETTING_BOOL,   "false",                                     PLACE(allow_weak_jwt_key),    0, 0,        "take a key below 32 bytes (tests of the course)"},
     {"ALLOW_UNEXPIRING_JWT", SETTING_BOOL,   "false",                                     PLACE(allow_unexpiring_jwt),  0, 0,        "take tokens without exp, iss and role (tests of the course)"},

@@ -3,6 +3,7 @@
  */
 
 #include "common/bans.h"
+#include "common/bus_private.h"
 #include "common/instant.h"
 #include "tests/support/support.h"
 
@@ -125,6 +126,53 @@ Test(bans, a_ban_missed_while_the_broker_was_away_is_read_on_the_reconnect)
         cr_assert_lt(instant_monotonic(), deadline);
     eventually(ann_is, &expected, 10000, "the ban is known");
     other = bus_free(other);
+}
+
+/* Until it is heard sessions are renewed: its time counts from then on. */
+Test(bans, a_ban_that_is_told_late_holds_for_a_whole_session)
+{
+    struct bus *bus = given_auth();
+    struct expected expected = {given_bans(bus, 900), true};
+    struct event event = ban_event(EVENT_USER_BANNED, ID_ANN, 1);
+
+    event.at_ms -= 2 * 900 * 1000;
+    cr_assert_eq(bus_publish_wait(bus, &event, 5000), 0);
+    eventually(ann_is, &expected, 1000, "the ban is heard");
+}
+
+/* Brokers of a cluster may lose a live message while everybody stays connected. */
+Test(bans, a_ban_that_nobody_told_is_found_in_the_stream)
+{
+    struct bus *bus = given_auth();
+    struct bans *bans = given_bans(bus, 900);
+    struct bus_config config = {.url = given_nats(), .service = "other", .workers = 1};
+    struct bus *other = NULL;
+
+    cr_assert_eq(bus_open(&config, 5000, &other), 0);
+    for (size_t i = 0; i < bus->subscription_count; i++)
+        natsSubscription_Unsubscribe(bus->subscriptions[i]);
+    say(other, EVENT_USER_BANNED, ID_ANN, 1);
+    cr_assert_not(bans_is_banned(bans, ID_ANN), "it was told");
+    cr_assert_eq(bans_look(bans), 0);
+    cr_assert(bans_is_banned(bans, ID_ANN));
+    other = bus_free(other);
+}
+
+Test(bans, who_has_not_looked_for_long_does_not_know)
+{
+    struct bus *bus = given_auth();
+    struct bans *bans = given_bans(bus, 900);
+    int64_t now_ms = instant_monotonic();
+
+    cr_assert(bans_are_current(bans, now_ms));
+    cr_assert_not(bans_are_current(bans, now_ms + BANS_FRESH_MS));
+    kill_store(GIVEN_NATS);
+    cr_assert_eq(bans_look(bans), -EAGAIN);
+    cr_assert_not(bans_are_current(bans, now_ms + BANS_FRESH_MS), "a look in vain counted");
+    revive_store(GIVEN_NATS, /* wiped= */ false);
+    while (bans_look(bans) != 0)
+        cr_assert_lt(instant_monotonic(), now_ms + 20000);
+    cr_assert(bans_are_current(bans, instant_monotonic()));
 }
 
 Test(bans, many_users_fit_and_old_entries_go)
