@@ -269,7 +269,7 @@ int bus_retry_dead(struct bus *bus, const char *id, int64_t *ret_done, int64_t *
         BSON_APPEND_UTF8(filter, "_id", id);
     pthread_mutex_init(&retry.lock, NULL);
     bus_cond_init(&retry.changed);
-    r = store_each(bus->store, COLLECTION, filter, /* options= */ NULL, retry_letter, &retry);
+    r = store_each_of_all(bus->store, COLLECTION, filter, retry_letter, &retry);
     pthread_mutex_lock(&retry.lock);
     while (retry.under_way > 0) /* the workers settle whatever was queued, also when they stop */
         pthread_cond_wait(&retry.changed, &retry.lock);

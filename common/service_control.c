@@ -109,8 +109,8 @@ static int answer_resync(void *context, const char *request, struct writer *repl
     pthread_cond_init(&resync.changed, NULL);
     for (size_t i = 0; r == 0 && i < run->service->aggregate_count; i++) {
         resync.aggregate = &run->service->aggregates[i];
-        r = store_each(run->core->store, resync.aggregate->collection, &all, /* options= */ NULL,
-                       say_again, &resync);
+        r = store_each_of_all(run->core->store, resync.aggregate->collection, &all, say_again,
+                              &resync);
     }
     pthread_mutex_lock(&resync.lock);
     while (resync.under_way > 0) /* the bus reports each within its timeout */

@@ -79,6 +79,11 @@ must_check int store_each(struct store *store, const char *collection, const bso
                           const bson_t *options, int (*each)(void *context, const bson_t *document),
                           void *context);
 
+/* The same for a whole collection, or much of it, however large: a tool's work, for no request. The
+ * server may take ten minutes for it. */
+must_check int store_each_of_all(struct store *store, const char *collection, const bson_t *filter,
+                                 int (*each)(void *context, const bson_t *document), void *context);
+
 /* Insert. CONFLICT: a unique index has such a document; its name is copied to `ret_index` (of
  * STORE_INDEX_BYTES) where that is not NULL ("_id_" for the id itself). */
 #define STORE_INDEX_BYTES 64

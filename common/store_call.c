@@ -2,12 +2,17 @@
  * The store's calls: each is one round trip on this thread's client.
  *
  * Reads carry maxTimeMS, a little below the socket's timeout, so that the server gives a query up
- * and says so, rather than work on for a client that has hung up.
+ * and says so, rather than work on for a client that has hung up. The server adds up what a query
+ * and all its batches take: whoever reads a whole collection needs more.
  */
 
 #include "common/store_private.h"
 
-enum { READ_MAX_MS = 2000 };
+enum {
+    READ_MAX_MS = 2000,
+    READ_ALL_MAX_MS = 600000,
+    READ_ALL_BATCH = 500, /* comes within the socket's timeout, also from a slow disk */
+};
 
 /* The caller's options and our limit of time; destroy after. */
 static void read_options(const bson_t *options, int64_t limit, bson_t *ret_options)
@@ -85,6 +90,15 @@ int store_each(struct store *store, const char *collection, const bson_t *filter
     r = query(store, collection, filter, &limited, each, context);
     bson_destroy(&limited);
     return r;
+}
+
+int store_each_of_all(struct store *store, const char *collection, const bson_t *filter,
+                      int (*each)(void *context, const bson_t *document), void *context)
+{
+    cleanup(bson_freep) bson_t *options =
+        BCON_NEW("maxTimeMS", BCON_INT64(READ_ALL_MAX_MS), "batchSize", BCON_INT32(READ_ALL_BATCH));
+
+    return store_each(store, collection, filter, options, each, context);
 }
 
 int store_count(struct store *store, const char *collection, const bson_t *filter, int64_t most,

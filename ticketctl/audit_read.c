@@ -148,7 +148,7 @@ static int read_owner(struct tool *tool, struct world *world, enum event_owner o
     if (r == 0)
         r = bus_replay(tool->bus, &range, see_event, &reader);
     if (r == 0)
-        r = store_each(store, event_owner_info(owner)->stream, &all, NULL, see_document, &reader);
+        r = store_each_of_all(store, event_owner_info(owner)->stream, &all, see_document, &reader);
     bson_destroy(&all);
     world->truncated[owner] = reader.first_sequence > 1;
     world->made_ms[owner] = extent.made_ms;

@@ -223,6 +223,33 @@ Test(store, each_goes_in_order_and_stops_when_told)
     cr_expect_eq(seen, 2);
 }
 
+static int count_one(void *context, const bson_t *document)
+{
+    (void)document;
+    ++*(int *)context;
+    return 0;
+}
+
+/* The server counts what a query takes in all; 2 s are enough for a request, and not for a tool. */
+Test(store, reading_all_may_take_longer_than_a_request)
+{
+    cleanup(bson_freep) bson_t *slow =
+        BCON_NEW("$where", BCON_UTF8("this.email % 100 == 0 && sleep(300) || true"));
+    struct store *store = given_store();
+    int seen = 0;
+
+    for (int i = 0; i < 1000; i++) {
+        char email[16];
+
+        snprintf(email, sizeof(email), "%d", i);
+        cr_assert_eq(insert_person(store, email, NULL), 0);
+    }
+    cr_assert_eq(store_each(store, "people", slow, NULL, count_one, &seen), -EAGAIN);
+    seen = 0;
+    cr_assert_eq(store_each_of_all(store, "people", slow, count_one, &seen), 0);
+    cr_assert_eq(seen, 1000);
+}
+
 Test(store, what_the_server_refuses_is_eio)
 {
     cleanup(bson_freep) bson_t *nonsense = BCON_NEW("$nonsense", BCON_INT32(1));
