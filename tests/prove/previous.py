@@ -1,4 +1,5 @@
 """The services of an earlier commit, built beside those of now in build/previous."""
+import glob
 import os
 import shutil
 import subprocess
@@ -12,12 +13,14 @@ def git(*arguments):
 
 
 def choose_commit(named):
-    """The one that is named, or the latest tag, or the commit before what is here; "" for none."""
-    if named:
-        return git("rev-parse", "--verify", f"{named}^{{commit}}").stdout.strip()
+    """The one that is named, or the latest tag, or else the last whose services differ from those
+    that are here; "" for none."""
+    folders = ["common", *(os.path.dirname(main) for main in glob.glob("*/main.c"))]
+    changed = git("diff", "--quiet", "HEAD", "--", *folders).returncode != 0
+    last_change = git("log", "-1", "--format=%H", "--", *folders).stdout.strip()
     tag = git("describe", "--tags", "--abbrev=0").stdout.strip()
-    changed = git("diff", "--quiet", "HEAD", "--", "*.c", "*.h").returncode != 0
-    return git("rev-parse", "--verify", tag or ("HEAD" if changed else "HEAD~1")).stdout.strip()
+    commit = named or tag or ("HEAD" if changed else f"{last_change}~1")
+    return git("rev-parse", "--verify", "--quiet", f"{commit}^{{commit}}").stdout.strip()
 
 
 def build(commit):

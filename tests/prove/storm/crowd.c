@@ -4,6 +4,9 @@
  * along the row. A seat that was sold or withdrawn is listed anew, as another ticket, so that there
  * is something to fight for as long as the storm blows.
  *
+ * Or, where answers of success are to be many, dealers, who leave each other in peace: each lists
+ * one ticket after the other, and takes his neighbour's.
+ *
  * Each person is a thread with a die of its own: the seed decides what they want, not how they
  * interleave.
  */
@@ -26,6 +29,7 @@
 #define NEWCOMER_MS   1500
 #define SELLERS_MS    400
 #define BUYERS_MS     150
+#define DEALERS_MS    50
 #define UNHEARD_OF_MS 30
 
 /* A seat's ticket changes now and then; what is read of it is always a whole id. */
@@ -168,6 +172,24 @@ void crowd_trade(struct person *person, int i)
     } else {
         be_newcomer(person);
     }
+}
+
+/* Four answers of success each time, if all goes well; each has to be found again. */
+void crowd_deal(struct person *person, int i)
+{
+    struct market *market = person->storm->market;
+    char ticket[ID_BYTES], order[ID_BYTES];
+
+    fill_seat(person, i);
+    read_seat(market, i, ticket);
+    person_edit(person, ticket);
+    read_seat(market, (i + 1) % CROWD_DEALERS, ticket);
+    if (!person_reserve(person, ticket, order))
+        person_think(person, DEALERS_MS);
+    else if (rand_r(&person->dice) % 10 == 0)
+        pay_for(person, order, ticket, /* roll= */ 1);
+    else
+        person_cancel(person, order, ticket);
 }
 
 void crowd_random_ticket(struct person *person, char *ret_ticket)

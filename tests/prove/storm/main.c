@@ -36,6 +36,7 @@ static const struct mode {
     {"storm", "200 buyers, 500 tickets, 20 rivals each, while all sorts of things die", blow, 120},
     {"kills", "the same, with as many kills as there can be", blow, 300},
     {"chaos", "the same for people: a show, and a verdict in words", blow, 20},
+    {"answers", "32 dealers without rivals, for many answers of success, while things die", blow, 300},
     {"expiry", "how late orders run out: in calm, as one process dies, as Redis is wiped", expire, 60},
     {"deadline", "payments at their order's deadline, give or take 50 ms", pay_at_deadline, 120},
     {"starts", "everything is started in an order that dice choose, again and again", start_in_any_order, 60},

@@ -147,6 +147,11 @@ void crowd_call_back(struct crowd *crowd);
  * each has, and a newcomer. */
 void crowd_trade(struct person *person, int i);
 
+/* The work of CROWD_DEALERS from CROWD_FIRST_DEALER: much that succeeds, and no rivals. */
+#define CROWD_FIRST_DEALER 4000
+#define CROWD_DEALERS      32
+void crowd_deal(struct person *person, int i);
+
 /* ---- how it is shown (screen.c) ---- */
 
 /* One line that is rewritten on a terminal, else one every 10 s; with storm->for_people a show. */
