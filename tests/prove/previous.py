@@ -13,13 +13,13 @@ def git(*arguments):
 
 
 def choose_commit(named):
-    """The one that is named, or the latest tag, or else the last whose services differ from those
-    that are here; "" for none."""
+    """The one that is named, here or by PREVIOUS in the environment, or the latest tag, or else the
+    last whose services differ from those that are here; "" for none."""
     folders = ["common", *(os.path.dirname(main) for main in glob.glob("*/main.c"))]
     changed = git("diff", "--quiet", "HEAD", "--", *folders).returncode != 0
     last_change = git("log", "-1", "--format=%H", "--", *folders).stdout.strip()
     tag = git("describe", "--tags", "--abbrev=0").stdout.strip()
-    commit = named or tag or ("HEAD" if changed else f"{last_change}~1")
+    commit = named or os.environ.get("PREVIOUS") or tag or ("HEAD" if changed else f"{last_change}~1")
     return git("rev-parse", "--verify", "--quiet", f"{commit}^{{commit}}").stdout.strip()
 
 
