@@ -1,6 +1,9 @@
 /*
  * Health: is the process alive, can it do its work, what has it counted.
  *
+ * Whoever sends requests to a process asks /readyz until it has said 200 once, and /livez from then
+ * on: a store that is away is so for all processes, and each goes on with what it can.
+ *
  * All three are answered on the event loop, so that they answer while every worker is busy. A
  * probe must not wait for a store then: a job asks the stores every second, and /readyz tells what
  * it last found. Whether the bus is connected is known at any time.

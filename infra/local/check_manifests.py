@@ -33,6 +33,7 @@ from manifests import (Manifests, containers_of, labels_of, name_of, names_of_se
 
 KUBERNETES = ("kubernetes-1.34", "kubernetes-1.36")
 OPERATORS = ("gateway-api", "keda", "cert-manager")
+START_SECONDS = 6 * 3600  # a store may be away for hours, and a week of events be read again
 
 
 # ---- schema ----
@@ -158,6 +159,22 @@ def client_settings(root):
     return {name for row in rows for name in check_docs.quoted(row[0]) if name.isupper()}
 
 
+def check_probes(expect, service, container):
+    """It is asked for its stores, by /readyz, until it has started, and never again: those that one
+    pod misses all miss, and all would leave their Service at once."""
+    paths, asked = {route["path"] for route in service["routes"]}, {}
+    for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
+        path = asked[probe] = container.get(probe, {}).get("httpGet", {}).get("path")
+        expect(path in paths, f"{probe} asks {path}, which is no route")
+    start = container.get("startupProbe", {})
+    expect(asked["startupProbe"] == "/readyz", "gets requests before it can work: startupProbe")
+    expect(start.get("periodSeconds", 10) * start.get("failureThreshold", 3) >= START_SECONDS,
+           "is killed while it waits for its stores: startupProbe")
+    expect(asked["livenessProbe"] != "/readyz", "is killed while a store is away: livenessProbe")
+    expect(asked["readinessProbe"] != "/readyz",
+           "leaves its Service while a store is away: readinessProbe")
+
+
 def check_service(manifests, name, service):
     pod = manifests.pods.get(name)
     if pod is None:
@@ -181,10 +198,7 @@ def check_service(manifests, name, service):
         expect(False, f"{setting} is in git, in a ConfigMap")
     expect(shared.get("ADDRESS") == "0.0.0.0", "cannot be reached: ADDRESS")
     expect(port_names(pod).get("http") == service["port"], f"does not listen on {service['port']}")
-    paths = {route["path"] for route in service["routes"]}
-    for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
-        path = container.get(probe, {}).get("httpGet", {}).get("path")
-        expect(path in paths, f"{probe} asks {path}, which is no route")
+    check_probes(expect, service, container)
     program = check_docs.TOOLS.get(name, [name])
     expect(container["image"].startswith(f"ticketing/{program[0]}:")
            and container.get("args", []) == program[1:], "is another program")
