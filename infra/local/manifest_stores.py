@@ -33,6 +33,23 @@ def check_mongo(manifests, due):
                     for row in container["env"] if row["name"] == "MEMBERS"]
             manifests.expect(name_of(pod), told == [str(replicas(pod))],
                              f"has {replicas(pod)} members, and the job makes {told}")
+            check_member(manifests, pod)
+
+
+def check_member(manifests, pod):
+    """Ready is who counts for a majority, so that no second member is taken down beside one that does
+    not yet; and nobody has to be ready for the members to be started and to find each other."""
+    expect = functools.partial(manifests.expect, name_of(pod))
+    container, spec = containers_of(pod)[0], pod["spec"]
+    command = " ".join(container["readinessProbe"].get("exec", {}).get("command", []))
+    expect("db.hello()" in command and "secondary" in command,
+           "is ready before it is a primary or a secondary")
+    expect("HOME=/tmp/" in command, "keeps mongosh's logs beside the data: HOME")
+    service = manifests.all("Service").get(spec["serviceName"], {"spec": {}})
+    expect(service["spec"].get("publishNotReadyAddresses") is True,
+           "is found only when it is ready, which it becomes by being found")
+    expect(spec.get("podManagementPolicy") == "Parallel",
+           "waits for members to be ready that wait for it")
 
 
 def check_nats(manifests, due):
