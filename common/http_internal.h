@@ -214,6 +214,9 @@ int http_request_fits(const struct http_exchange *exchange);
  * where the next request begins is in doubt). */
 int http_request_read(struct http_exchange *exchange, const char *method, const char *version);
 
+/* Is it an address that only the edge, or somebody on this machine, can come from? */
+bool http_peer_is_private(const struct sockaddr *address);
+
 /* The value of a header with `name`, from the `*position`-th on (0 to begin); NULL: no more. A list
  * may be spread over several headers of one name. */
 const char *http_header_next(const struct http_exchange *exchange, const char *name,

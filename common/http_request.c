@@ -235,13 +235,13 @@ static int read_target(struct http_exchange *exchange)
     return path[0] == '/' || strcmp(path, "*") == 0 ? 0 : 400;
 }
 
-/* An address that only the edge, or somebody on this machine, can come from. */
-static bool is_private(const struct sockaddr *address)
+bool http_peer_is_private(const struct sockaddr *address)
 {
     if (address->sa_family == AF_INET) {
         uint32_t ip = ntohl(((const struct sockaddr_in *)(const void *)address)->sin_addr.s_addr);
 
-        return ip >> 24 == 127 || ip >> 24 == 10 || ip >> 20 == 0xac1 || ip >> 16 == 0xc0a8;
+        return ip >> 24 == 127 || ip >> 24 == 10 || ip >> 20 == 0xac1 || ip >> 16 == 0xc0a8 ||
+               ip >> 22 == 0x191; /* 100.64.0.0/10, where some clouds have their pods */
     }
     if (address->sa_family == AF_INET6) {
         const struct in6_addr *ip =
@@ -251,7 +251,7 @@ static bool is_private(const struct sockaddr *address)
             struct sockaddr_in mapped = {.sin_family = AF_INET};
 
             memcpy(&mapped.sin_addr, &ip->s6_addr[12], 4);
-            return is_private((const struct sockaddr *)&mapped);
+            return http_peer_is_private((const struct sockaddr *)&mapped);
         }
         return IN6_IS_ADDR_LOOPBACK(ip) || (ip->s6_addr[0] & 0xfe) == 0xfc;
     }
@@ -269,7 +269,7 @@ static void read_client(struct http_exchange *exchange)
 
     if (peer == NULL)
         return;
-    if (named != NULL && is_private(peer) &&
+    if (named != NULL && http_peer_is_private(peer) &&
         (inet_pton(AF_INET, named, parsed) == 1 || inet_pton(AF_INET6, named, parsed) == 1)) {
         text_copy(exchange->client, sizeof(exchange->client), named);
         return;

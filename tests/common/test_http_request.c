@@ -3,6 +3,9 @@
  */
 #include "tests/common/fake_app.h"
 
+#include "common/http_internal.h"
+
+#include <arpa/inet.h>
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -384,6 +387,33 @@ Test(http_request, the_client_is_who_the_edge_says)
     cr_assert(strstr(named.body, "\"client\":\"203.0.113.9\"") != NULL);
     cr_assert(strstr(nonsense.body, "\"client\":\"127.0.0.1\"") != NULL);
     stop_app(server);
+}
+
+Test(http_request, who_may_name_the_client_comes_from_an_address_of_the_inside)
+{
+    static const struct {
+        const char *from;
+        bool inside;
+    } rows[] = {
+        {"127.0.0.1", true},       {"126.255.255.255", false}, {"10.255.255.255", true},
+        {"11.0.0.0", false},       {"172.16.0.0", true},       {"172.31.255.255", true},
+        {"172.15.255.255", false}, {"172.32.0.0", false},      {"192.168.255.255", true},
+        {"192.169.0.0", false},    {"100.64.0.0", true},       {"100.127.255.255", true},
+        {"100.63.255.255", false}, {"100.128.0.0", false},     {"203.0.113.9", false},
+    };
+
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+        cleanup(freep) char *mapped = xasprintf("::ffff:%s", rows[i].from);
+        struct sockaddr_in ip = {.sin_family = AF_INET};
+        struct sockaddr_in6 ip6 = {.sin6_family = AF_INET6};
+
+        cr_assert_eq(inet_pton(AF_INET, rows[i].from, &ip.sin_addr), 1);
+        cr_assert_eq(inet_pton(AF_INET6, mapped, &ip6.sin6_addr), 1);
+        cr_expect_eq(http_peer_is_private((const struct sockaddr *)&ip), rows[i].inside, "%s",
+                     rows[i].from);
+        cr_expect_eq(http_peer_is_private((const struct sockaddr *)&ip6), rows[i].inside, "%s",
+                     mapped);
+    }
 }
 
 Test(http_request, a_refused_request_leaves_the_others_alone)
