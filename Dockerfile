@@ -35,7 +35,7 @@ RUN --mount=type=cache,id=ticketing-build,target=/kept,sharing=locked \
 FROM scratch AS service
 COPY --from=build /root/image /
 USER 65532:65532
-ENV ADDRESS=0.0.0.0
+ENV ADDRESS=0.0.0.0 PATH=/bin
 ENTRYPOINT ["/service"]
 
 FROM ${DEBIAN} AS edge
