@@ -35,7 +35,8 @@ RUN --mount=type=cache,id=ticketing-build,target=/kept,sharing=locked \
 FROM scratch AS service
 COPY --from=build /root/image /
 USER 65532:65532
-ENV ADDRESS=0.0.0.0 PATH=/bin
+# MongoDB's driver counts in /dev/shm otherwise, for nobody, and complains of what a killed process left.
+ENV ADDRESS=0.0.0.0 PATH=/bin MONGOC_DISABLE_SHM=1
 ENTRYPOINT ["/service"]
 
 FROM ${DEBIAN} AS edge

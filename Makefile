@@ -3,6 +3,10 @@
 # Objects live in build/<flavour>/ so that sanitizer builds never mix with others. A service is a
 # folder with a main.c: nothing is registered anywhere else.
 
+# MongoDB's driver leaves /dev/shm/mongoc-PID behind where a process is killed, and warns of it in the next
+# one with that id, before anything of ours. It is for a tool of the driver's that nobody uses.
+export MONGOC_DISABLE_SHM := 1
+
 FLAVOUR  ?= release
 B        := build/$(FLAVOUR)
 SERVICES := $(patsubst %/main.c,%,$(wildcard */main.c))
