@@ -457,8 +457,10 @@ struct list {
  * would go round in circles, or take a part for the whole. */
 static int list_page(struct list *list, int64_t timeout_ms)
 {
-    cleanup(freep) char *path = xasprintf("/v1/payment_intents?limit=100%s%s",
-                                          *list->after ? "&starting_after=" : "", list->after);
+    /* what was refunded is the charge's to tell: without expand, only that one's id is there */
+    cleanup(freep) char *path =
+        xasprintf("/v1/payment_intents?limit=100&expand[]=data.latest_charge%s%s",
+                  *list->after ? "&starting_after=" : "", list->after);
     struct call call = {
         .path = path, .what = "list", .deadline_ms = instant_monotonic() + timeout_ms};
     struct stripe_intent intent = {0};

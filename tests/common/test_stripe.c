@@ -21,6 +21,12 @@ static const struct stripe_charge charge = {.payment_id = "aaaaaaaaaaaaaaaaaaaaa
                                             .currency = "usd",
                                             .amount_cents = 4250};
 
+static int count_intent(void *context, const struct stripe_intent *intent)
+{
+    *(int *)context += intent->amount_cents == charge.amount_cents;
+    return 0;
+}
+
 Test(stripe, the_real_api_would_take_each_of_our_requests)
 {
     static const enum stripe_verb verbs[] = {STRIPE_CONFIRM, STRIPE_CAPTURE, STRIPE_CANCEL,
@@ -28,6 +34,7 @@ Test(stripe, the_real_api_would_take_each_of_our_requests)
     struct stripe_charge by_token = charge;
     struct stripe_intent intent = {0};
     struct stripe *stripe;
+    int count = 0;
 
     cr_assert_eq(stripe_open(given_stripe_mock(), "sk_test_mock", &stripe), 0);
     cr_expect_eq(stripe_create(stripe, &charge, TIMEOUT_MS, &intent), 0, "%s", intent.message);
@@ -38,6 +45,7 @@ Test(stripe, the_real_api_would_take_each_of_our_requests)
         cr_expect_eq(stripe_do(stripe, verbs[i], "pi_123", charge.payment_id, TIMEOUT_MS, &intent),
                      0, "verb %d: %s", verbs[i], intent.message);
     cr_expect_eq(stripe_find(stripe, "pi_123", TIMEOUT_MS, &intent), 0, "%s", intent.message);
+    cr_expect_eq(stripe_each(stripe, TIMEOUT_MS, count_intent, &count), 0);
     stripe_free(stripe);
 }
 
@@ -106,12 +114,6 @@ Test(stripe, why_it_was_silent_is_told)
     stripe_free(stripe);
 }
 
-static int count_intent(void *context, const struct stripe_intent *intent)
-{
-    *(int *)context += intent->amount_cents == charge.amount_cents;
-    return 0;
-}
-
 Test(stripe, the_ledger_is_read_whole)
 {
     struct stripe_intent intent = {0};
@@ -124,6 +126,36 @@ Test(stripe, the_ledger_is_read_whole)
     cr_expect_eq(stripe_each(stripe, TIMEOUT_MS, count_intent, &count), 0);
     cr_expect_eq(count, 120);
     stripe_free(stripe);
+}
+
+static int sum_refunds(void *context, const struct stripe_intent *intent)
+{
+    *(int64_t *)context += intent->refunded_cents;
+    return 0;
+}
+
+/* Else each refunded payment would be a finding of the auditor's. */
+Test(stripe, the_ledger_tells_what_was_refunded)
+{
+    static const enum stripe_verb verbs[] = {STRIPE_CONFIRM, STRIPE_CAPTURE, STRIPE_REFUND};
+    const char *const bases[] = {given_fake_stripe(), given_localstripe()};
+
+    for (size_t b = 0; b < ARRAY_LENGTH(bases); b++) {
+        struct stripe_intent intent = {0}, done = {0};
+        struct stripe *stripe;
+        int64_t refunded_cents = 0;
+
+        cr_assert_eq(stripe_open(bases[b], "sk_test_x", &stripe), 0);
+        cr_assert_eq(stripe_create(stripe, &charge, TIMEOUT_MS, &intent), 0);
+        for (size_t i = 0; i < ARRAY_LENGTH(verbs); i++)
+            cr_assert_eq(
+                stripe_do(stripe, verbs[i], intent.id, charge.payment_id, TIMEOUT_MS, &done), 0);
+        cr_expect_eq(stripe_find(stripe, intent.id, TIMEOUT_MS, &intent), 0);
+        cr_expect_eq(intent.refunded_cents, charge.amount_cents, "%s, asked for", bases[b]);
+        cr_expect_eq(stripe_each(stripe, TIMEOUT_MS, sum_refunds, &refunded_cents), 0);
+        cr_expect_eq(refunded_cents, charge.amount_cents, "%s, listed", bases[b]);
+        stripe_free(stripe);
+    }
 }
 
 /* Else the auditor would read for ever, or take a part for the whole. */

@@ -371,6 +371,24 @@ Test(audit, an_intent_that_was_never_confirmed_is_harmless)
     expect_broken(&world, "");
 }
 
+/* After a restore it is what was given back for a payment that the backup did not have. */
+Test(audit, an_intent_that_no_payment_knows_is_none_once_all_of_it_is_refunded)
+{
+    static const char *const broken[] = {"P7", "P7", ""};
+    static const int64_t refunded_cents[] = {0, 4249, 4250};
+    struct world world;
+    struct seen_intent *stray;
+
+    for (size_t i = 0; i < ARRAY_LENGTH(broken); i++) {
+        make_purchase(&world);
+        stray = add_intent(&world, STRIPE_SUCCEEDED);
+        text_copy(stray->payment_id, ID_BYTES, OTHER);
+        text_copy(stray->stripe_id, STRIPE_ID_BYTES, "pi_2");
+        stray->refunded_cents = refunded_cents[i];
+        expect_broken(&world, broken[i]);
+    }
+}
+
 Test(audit, another_amount_than_was_agreed)
 {
     struct world world;
