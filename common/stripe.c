@@ -308,6 +308,17 @@ static int exchange_intent(struct stripe *stripe, struct call *call,
     return r;
 }
 
+/* Name a write: the same for the same try of one step of a payment. The first one's is the bare
+ * name. */
+static void name_call(struct call *call, const char *payment_id, const char *what, int64_t tries)
+{
+    if (tries == 0)
+        snprintf(call->idempotency, sizeof(call->idempotency), "%s-%s", payment_id, what);
+    else
+        snprintf(call->idempotency, sizeof(call->idempotency), "%s-%s-%" PRId64, payment_id, what,
+                 tries);
+}
+
 /* Append "name=value" to a form, the value percent-encoded. */
 static void form_add(struct writer *form, const char *name, const char *value)
 {
@@ -357,8 +368,9 @@ static int attach_token(struct stripe *stripe, const struct stripe_charge *charg
     form_add(&form, "source", charge->method);
     form_add(&form, "metadata[paymentId]", charge->payment_id);
     call.form = writer_text(&form);
-    snprintf(call.idempotency, sizeof(call.idempotency), "%s-customer", charge->payment_id);
+    name_call(&call, charge->payment_id, "customer", charge->attach_try);
     r = exchange(stripe, &call, ret_intent, &reply);
+    ret_intent->attaching = r == -EAGAIN;
     writer_release(&form);
     if (r == NOT_FOUND)
         r = REFUSED; /* no such token */
@@ -383,6 +395,7 @@ int stripe_create(struct stripe *stripe, const struct stripe_charge *charge, int
     char amount[24];
     int r;
 
+    ret_intent->attaching = false;
     writer_init(&form);
     if (strncmp(method, "tok_", 4) == 0) {
         r = attach_token(stripe, charge, call.deadline_ms, ret_intent, &customer, &card);
@@ -400,13 +413,13 @@ int stripe_create(struct stripe *stripe, const struct stripe_charge *charge, int
     form_add(&form, "metadata[paymentId]", charge->payment_id);
     form_add(&form, "metadata[orderId]", charge->order_id);
     call.form = writer_text(&form);
-    snprintf(call.idempotency, sizeof(call.idempotency), "%s-create", charge->payment_id);
+    name_call(&call, charge->payment_id, call.what, charge->tries);
     r = exchange_intent(stripe, &call, ret_intent);
     return r == NOT_FOUND ? REFUSED : r; /* no such payment method */
 }
 
 int stripe_do(struct stripe *stripe, enum stripe_verb verb, const char *id, const char *payment_id,
-              int64_t timeout_ms, struct stripe_intent *ret_intent)
+              int64_t tries, int64_t timeout_ms, struct stripe_intent *ret_intent)
 {
     static const char *const names[] = {[STRIPE_CONFIRM] = "confirm",
                                         [STRIPE_CAPTURE] = "capture",
@@ -422,7 +435,7 @@ int stripe_do(struct stripe *stripe, enum stripe_verb verb, const char *id, cons
     int r;
 
     writer_init(&form);
-    snprintf(call.idempotency, sizeof(call.idempotency), "%s-%s", payment_id, names[verb]);
+    name_call(&call, payment_id, names[verb], tries);
     if (verb != STRIPE_REFUND)
         return exchange_intent(stripe, &call, ret_intent);
 

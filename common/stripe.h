@@ -8,7 +8,9 @@
  * authorised, manual capture), capture it. Creating and confirming are apart so that the intent's
  * id can be stored before anything can be charged: after a crash the intent is asked for, never
  * guessed, and no second one can hold the buyer's money. Every write carries an Idempotency-Key
- * derived from the caller's own id, so that sending it again is the same operation.
+ * derived from the caller's own id and the number of the try, so that sending it again is the same
+ * operation. Stripe keeps the first answer to a key for a day or more, a 5xx too: what was answered
+ * so has to be asked for as another try (https://docs.stripe.com/api/idempotent_requests).
  *
  * Results: 0, Stripe did it and *ret_intent says what it is now; REFUSED, Stripe said no for good
  * (a decline, a bad parameter, a state that does not allow it) and ret_intent->message says why, in
@@ -61,16 +63,19 @@ struct stripe_intent {
     char order_id[64];
     int64_t amount_cents;
     int64_t refunded_cents;      /* of its latest charge, where Stripe sent that along */
-    enum stripe_silence silence; /* after -EAGAIN, which sets nothing else */
+    enum stripe_silence silence; /* after -EAGAIN, which sets nothing else … */
+    bool attaching;              /* … but this: it was stripe_create's customer for a token */
 };
 
 /* "timeout", for logs and metrics. */
 const char *stripe_silence_name(enum stripe_silence silence);
 
-/* What is to be charged. `method` is what the client sent: pm_… or tok_…. */
+/* What is to be charged. `method` is what the client sent: pm_… or tok_…. `tries` have failed
+ * before; a token can be given to a customer once only, so that has a try of its own. */
 struct stripe_charge {
     const char *payment_id, *order_id, *method, *currency;
     int64_t amount_cents;
+    int64_t tries, attach_try;
 };
 
 /* `base`: https://api.stripe.com or another; `key`: sk_…. Both are copied. */
@@ -86,10 +91,10 @@ must_check int stripe_create(struct stripe *stripe, const struct stripe_charge *
 
 enum stripe_verb { STRIPE_CONFIRM, STRIPE_CAPTURE, STRIPE_CANCEL, STRIPE_REFUND };
 
-/* Do `verb` to intent `id` of payment `payment_id` (for the key). After STRIPE_REFUND only
- * ret_intent's message is meaningful. */
+/* Do `verb` to intent `id` of payment `payment_id`, of which `tries` have failed (both for the
+ * key). After STRIPE_REFUND only ret_intent's message is meaningful. */
 must_check int stripe_do(struct stripe *stripe, enum stripe_verb verb, const char *id,
-                         const char *payment_id, int64_t timeout_ms,
+                         const char *payment_id, int64_t tries, int64_t timeout_ms,
                          struct stripe_intent *ret_intent);
 
 /* Ask for an intent as it stands. NOT_FOUND: Stripe does not know it. */

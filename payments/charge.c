@@ -8,6 +8,12 @@
  * creating and confirming are two calls. Where Stripe refuses a step, or its answer was lost, the
  * intent is asked for and the document follows what Stripe says: Stripe is the truth about money,
  * orders about the ticket, and payment_next (payment.h) puts the two together.
+ *
+ * What was lost is sent again under its old key. What was answered with a 5xx would be answered so
+ * for a day: the intent is asked for at once, and where nothing has come of it the step is taken
+ * under another key by whoever looks next (the buyer, or the resolver: not now, Stripe is unwell).
+ * That cannot charge twice: confirm, capture and cancel each need the state that they end, a second
+ * refund of all is refused, and a second intent is noted only where the first was not.
  */
 
 #include "payments/charge.h"
@@ -55,6 +61,23 @@ static int move(struct way *way, enum payment_status status)
     return payment_move(way->charger->outbox, way->payment, status, again_ms);
 }
 
+/* Was it answered with a 5xx? It may have been done all the same. */
+static bool has_failed(int r, const struct stripe_intent *intent)
+{
+    return r == -EAGAIN && intent->silence == STRIPE_FAILED;
+}
+
+/* A write has ended with `r`, which is returned. Where the failure cannot be noted, or somebody
+ * else has noted it, the old key is good for one more. */
+static int write_heard(struct way *way, int r, const struct stripe_intent *intent)
+{
+    r = visit_heard(way->visit, r, intent);
+    if (has_failed(r, intent) &&
+        payment_note_failure(way->charger->store, way->payment, intent->attaching) != 0)
+        log_event(LOG_INFO, "a failure of stripe's is not noted", "payment=%s", way->payment->id);
+    return r;
+}
+
 static int verb(struct way *way, enum stripe_verb what, struct stripe_intent *ret_intent)
 {
     static const char *const names[] = {[STRIPE_CONFIRM] = "confirm",
@@ -65,24 +88,8 @@ static int verb(struct way *way, enum stripe_verb what, struct stripe_intent *re
 
     visit_call(way->visit, names[what]);
     r = stripe_do(way->charger->stripe, what, way->payment->state.stripe_id, way->payment->id,
-                  call_time(way), ret_intent);
-    return visit_heard(way->visit, r, ret_intent);
-}
-
-/* The card was refused, or the request can never succeed: the payment has failed. A buyer who was
- * to act has the intent's client secret, and could have it confirmed again with another card: it is
- * closed first. Where Stripe refuses that, it has moved on meanwhile. */
-static int refuse(struct way *way, const struct stripe_intent *intent)
-{
-    struct stripe_intent closed = {0};
-    int r = 0;
-
-    text_copy(way->message, CHARGE_MESSAGE_BYTES, intent->message);
-    if (way->payment->state.status == PAYMENT_REQUIRES_ACTION)
-        r = verb(way, STRIPE_CANCEL, &closed);
-    if (r != 0)
-        return r < 0 ? r : -EAGAIN;
-    return move(way, PAYMENT_FAILED);
+                  way->payment->tries, call_time(way), ret_intent);
+    return write_heard(way, r, ret_intent);
 }
 
 static int ask_stripe(struct way *way, struct stripe_intent *ret_intent)
@@ -93,6 +100,34 @@ static int ask_stripe(struct way *way, struct stripe_intent *ret_intent)
     r = stripe_find(way->charger->stripe, way->payment->state.stripe_id, call_time(way),
                     ret_intent);
     return visit_heard(way->visit, r, ret_intent);
+}
+
+/* Cancel the intent, so that nobody can have it confirmed any more. Where Stripe refuses that, it
+ * has moved on meanwhile. */
+static int close_intent(struct way *way)
+{
+    struct stripe_intent intent = {0};
+    int r = verb(way, STRIPE_CANCEL, &intent);
+
+    if (has_failed(r, &intent)) {
+        r = ask_stripe(way, &intent);
+        if (r == 0 && intent.status != STRIPE_CANCELED)
+            return -EAGAIN;
+    }
+    return r > 0 ? -EAGAIN : r;
+}
+
+/* The card was refused, or the request can never succeed: the payment has failed. A buyer who was
+ * to act has the intent's client secret, and could have it confirmed again with another card: it is
+ * closed first. */
+static int refuse(struct way *way, const struct stripe_intent *intent)
+{
+    int r = 0;
+
+    text_copy(way->message, CHARGE_MESSAGE_BYTES, intent->message);
+    if (way->payment->state.status == PAYMENT_REQUIRES_ACTION)
+        r = close_intent(way);
+    return r == 0 ? move(way, PAYMENT_FAILED) : r;
 }
 
 /* Let the document follow what Stripe says of the intent. 0 also where nothing has changed. */
@@ -133,30 +168,34 @@ static int create(struct way *way, struct stripe_intent *ret_intent)
                                    .order_id = payment->state.order_id,
                                    .method = payment->method,
                                    .currency = payment->state.currency,
-                                   .amount_cents = payment->state.amount_cents};
+                                   .amount_cents = payment->state.amount_cents,
+                                   .tries = payment->tries,
+                                   .attach_try = payment->attach_try};
     int r;
 
     visit_call(way->visit, "create");
     r = stripe_create(way->charger->stripe, &charge, call_time(way), ret_intent);
-    r = visit_heard(way->visit, r, ret_intent);
+    r = write_heard(way, r, ret_intent);
     if (r != 0)
         return r;
     return payment_note_intent(way->charger->store, payment, ret_intent->id,
                                ret_intent->client_secret);
 }
 
-/* Confirm; where Stripe refuses that, somebody may have confirmed it before. */
+/* Confirm; where Stripe refuses that, somebody may have confirmed it before; where it fails, it may
+ * be confirmed now. */
 static int confirm(struct way *way, struct stripe_intent *intent)
 {
     struct stripe_intent now = {0};
-    int r = verb(way, STRIPE_CONFIRM, intent);
+    int said = verb(way, STRIPE_CONFIRM, intent), r;
 
-    if (r != REFUSED)
-        return r == 0 ? follow(way, intent) : r;
+    if (said != REFUSED && !has_failed(said, intent))
+        return said == 0 ? follow(way, intent) : said;
     r = ask_stripe(way, &now);
     if (r != 0)
         return r;
-    if (now.status == STRIPE_REQUIRES_CONFIRMATION || now.status == STRIPE_REQUIRES_PAYMENT_METHOD)
+    if (said == REFUSED && (now.status == STRIPE_REQUIRES_CONFIRMATION ||
+                            now.status == STRIPE_REQUIRES_PAYMENT_METHOD))
         return refuse(way, intent);
     return follow(way, &now);
 }
@@ -181,18 +220,19 @@ static int step_ask(struct way *way)
     return r;
 }
 
-/* Do `what`; where Stripe refuses it, it may have been done before: follow what the intent says. */
+/* Do `what`; where Stripe refuses it, it may have been done before, and where it fails, it may be
+ * done now: follow what the intent says. */
 static int step_do(struct way *way, enum stripe_verb what)
 {
     struct stripe_intent intent = {0};
     int64_t version = way->payment->version;
     int r = verb(way, what, &intent);
 
-    if (r == REFUSED || r == NOT_FOUND) {
+    if (r == REFUSED || r == NOT_FOUND)
         log_event(LOG_WARNING, "stripe refused a step", "payment=%s verb=%d why=\"%s\"",
                   way->payment->id, what, intent.message);
+    if (r == REFUSED || r == NOT_FOUND || has_failed(r, &intent))
         r = ask_stripe(way, &intent);
-    }
     if (r > 0)
         return fail(-EIO, "stripe does not know intent %s", way->payment->state.stripe_id);
     if (r == 0)
@@ -209,17 +249,19 @@ static int step_void(struct way *way)
 
 static int step_refund(struct way *way)
 {
-    struct stripe_intent intent = {0};
-    int r = verb(way, STRIPE_REFUND, &intent);
+    struct stripe_intent intent = {0}, now = {0};
+    int said = verb(way, STRIPE_REFUND, &intent), r;
 
-    if (r == 0)
+    if (said == 0)
         return move(way, PAYMENT_REFUNDED);
-    if (r < 0)
-        return r;
-    r = ask_stripe(way, &intent);
-    if (r != 0 || intent.refunded_cents < intent.amount_cents)
-        return fail(-EIO, "payment %s cannot be refunded: %s", way->payment->id, intent.message);
-    return move(way, PAYMENT_REFUNDED);
+    if (said < 0 && !has_failed(said, &intent))
+        return said;
+    r = ask_stripe(way, &now);
+    if (r == 0 && now.refunded_cents >= now.amount_cents)
+        return move(way, PAYMENT_REFUNDED);
+    if (said < 0 || r < 0)
+        return -EAGAIN;
+    return fail(-EIO, "payment %s cannot be refunded: %s", way->payment->id, intent.message);
 }
 
 static int take_step(struct way *way, enum payment_step step)

@@ -105,6 +105,8 @@ static void payment_from_bson(const bson_t *document, struct payment *ret_paymen
     payment->state.amount_cents = store_read_int(document, "amount", 0);
     payment->state.status = payment_status_parse(store_read_text(document, "status", ""));
     payment->version = store_read_int(document, "version", 0);
+    payment->tries = store_read_int(document, "tries", 0);
+    payment->attach_try = store_read_int(document, "attachTry", 0);
     text_copy(payment->state.currency, sizeof(payment->state.currency),
               store_read_text(document, "currency", ""));
     text_copy(payment->state.stripe_id, sizeof(payment->state.stripe_id),
@@ -201,8 +203,10 @@ int payment_move(struct outbox *outbox, struct payment *payment, enum payment_st
     return r;
 }
 
-/* Change `payment` where it is still at its version and has this intent, without an event. */
-static int note(struct store *store, const struct payment *payment, const bson_t *update)
+/* Change `payment` where it is still at its version, has this intent and is what `only` asks for
+ * (or NULL), without an event. */
+static int note(struct store *store, const struct payment *payment, const bson_t *only,
+                const bson_t *update)
 {
     bson_t filter = BSON_INITIALIZER;
     int64_t matched = 0;
@@ -211,6 +215,8 @@ static int note(struct store *store, const struct payment *payment, const bson_t
     store_append_id(&filter, "_id", payment->id);
     BSON_APPEND_INT64(&filter, "version", payment->version);
     append_intent(&filter, payment);
+    if (only != NULL)
+        bson_concat(&filter, only);
     r = store_update(store, COLLECTION, &filter, update, /* many= */ false, &matched);
     bson_destroy(&filter);
     if (r != 0)
@@ -228,12 +234,38 @@ int payment_note_intent(struct store *store, struct payment *payment, const char
     BSON_APPEND_UTF8(&set, "stripeId", stripe_id);
     BSON_APPEND_UTF8(&set, "clientSecret", client_secret);
     bson_append_document_end(&update, &set);
-    r = note(store, payment, &update);
+    r = note(store, payment, /* only= */ NULL, &update);
     bson_destroy(&update);
     if (r != 0)
         return r;
     text_copy(payment->state.stripe_id, sizeof(payment->state.stripe_id), stripe_id);
     text_copy(payment->client_secret, sizeof(payment->client_secret), client_secret);
+    return 0;
+}
+
+int payment_note_failure(struct store *store, struct payment *payment, bool attaching)
+{
+    bson_t update = BSON_INITIALIZER, only = BSON_INITIALIZER, set;
+    int64_t tries = payment->tries + 1;
+    int r;
+
+    if (payment->tries == 0)
+        BSON_APPEND_NULL(&only, "tries"); /* absent */
+    else
+        BSON_APPEND_INT64(&only, "tries", payment->tries);
+    BSON_APPEND_DOCUMENT_BEGIN(&update, "$set", &set);
+    BSON_APPEND_INT64(&set, "tries", tries);
+    if (attaching)
+        BSON_APPEND_INT64(&set, "attachTry", tries);
+    bson_append_document_end(&update, &set);
+    r = note(store, payment, &only, &update);
+    bson_destroy(&only);
+    bson_destroy(&update);
+    if (r != 0)
+        return r;
+    payment->tries = tries;
+    if (attaching)
+        payment->attach_try = tries;
     return 0;
 }
 
@@ -245,7 +277,7 @@ int payment_look_again(struct store *store, const struct payment *payment, int64
     BSON_APPEND_DOCUMENT_BEGIN(&update, work_at_ms > 0 ? "$set" : "$unset", &fields);
     BSON_APPEND_DATE_TIME(&fields, "workAt", work_at_ms);
     bson_append_document_end(&update, &fields);
-    r = note(store, payment, &update);
+    r = note(store, payment, /* only= */ NULL, &update);
     bson_destroy(&update);
     return r;
 }

@@ -15,7 +15,9 @@
  * webhook, in whichever process, comes to the same end.
  *
  * `workAt` is when somebody has to look again: it is stored with the first write, before Stripe is
- * called, moved by whoever takes the work (a lease), and gone once the payment is settled.
+ * called, moved by whoever takes the work (a lease), and gone once the payment is settled. `tries`
+ * are the requests that Stripe answered with a 5xx: a part of the next one's key, stored so that
+ * whoever sends that, in whichever process, repeats what was lost and not what has failed.
  */
 
 #include "common/outbox.h"
@@ -32,6 +34,7 @@ struct payment {
     char method[METHOD_MAX_BYTES];
     char client_secret[CLIENT_SECRET_BYTES]; /* "" but for requires_action */
     int64_t version;
+    int64_t tries, attach_try; /* of stripe_charge (stripe.h) */
 };
 
 enum payment_step {
@@ -84,6 +87,10 @@ must_check int payment_move(struct outbox *outbox, struct payment *payment,
 /* Note the intent's id before it is confirmed. STALE as above. Says nothing. */
 must_check int payment_note_intent(struct store *store, struct payment *payment,
                                    const char *stripe_id, const char *client_secret);
+
+/* Stripe has answered a request with a 5xx: the next one is another try; with `attaching`, its
+ * token is attached anew, too. STALE as above, or somebody else has said so. Says nothing. */
+must_check int payment_note_failure(struct store *store, struct payment *payment, bool attaching);
 
 must_check int payment_find(struct store *store, const char *id, struct payment *ret_payment);
 must_check int payment_find_live(struct store *store, const char *order_id,

@@ -4,8 +4,9 @@
  * Every payment that is not settled carries workAt, stored before Stripe was called and moved on
  * with each step; who takes it moves it on by a lease, so of several processes one works on it. An
  * operation that a crash or a silent Stripe interrupted is so taken up again at most
- * RESOLVE_SECONDS later, by asking Stripe, and sent again only under its old key. While the gate is
- * closed nothing is taken, so that all of it is due when Stripe is back.
+ * RESOLVE_SECONDS later, by asking Stripe, and sent again under its old key, or under another one
+ * where Stripe has failed at that (charge.c). While the gate is closed nothing is taken, so that
+ * all of it is due when Stripe is back.
  */
 
 #include "common/log.h"

@@ -42,8 +42,9 @@ Test(stripe, the_real_api_would_take_each_of_our_requests)
     by_token.method = "tok_mastercard";
     cr_expect_eq(stripe_create(stripe, &by_token, TIMEOUT_MS, &intent), 0, "%s", intent.message);
     for (size_t i = 0; i < ARRAY_LENGTH(verbs); i++)
-        cr_expect_eq(stripe_do(stripe, verbs[i], "pi_123", charge.payment_id, TIMEOUT_MS, &intent),
-                     0, "verb %d: %s", verbs[i], intent.message);
+        cr_expect_eq(
+            stripe_do(stripe, verbs[i], "pi_123", charge.payment_id, 0, TIMEOUT_MS, &intent), 0,
+            "verb %d: %s", verbs[i], intent.message);
     cr_expect_eq(stripe_find(stripe, "pi_123", TIMEOUT_MS, &intent), 0, "%s", intent.message);
     cr_expect_eq(stripe_each(stripe, TIMEOUT_MS, count_intent, &count), 0);
     stripe_free(stripe);
@@ -149,13 +150,57 @@ Test(stripe, the_ledger_tells_what_was_refunded)
         cr_assert_eq(stripe_create(stripe, &charge, TIMEOUT_MS, &intent), 0);
         for (size_t i = 0; i < ARRAY_LENGTH(verbs); i++)
             cr_assert_eq(
-                stripe_do(stripe, verbs[i], intent.id, charge.payment_id, TIMEOUT_MS, &done), 0);
+                stripe_do(stripe, verbs[i], intent.id, charge.payment_id, 0, TIMEOUT_MS, &done), 0);
         cr_expect_eq(stripe_find(stripe, intent.id, TIMEOUT_MS, &intent), 0);
         cr_expect_eq(intent.refunded_cents, charge.amount_cents, "%s, asked for", bases[b]);
         cr_expect_eq(stripe_each(stripe, TIMEOUT_MS, sum_refunds, &refunded_cents), 0);
         cr_expect_eq(refunded_cents, charge.amount_cents, "%s, listed", bases[b]);
         stripe_free(stripe);
     }
+}
+
+/* What was lost is the same try: it must not be done twice. */
+Test(stripe, what_has_failed_is_answered_so_until_it_is_another_try)
+{
+    struct stripe_charge again = charge;
+    struct stripe_intent intent = {0}, first = {0};
+    struct stripe *stripe;
+
+    cr_assert_eq(stripe_open(given_fake_stripe(), "sk_test_x", &stripe), 0);
+    stripe_fault("create", "500", 1);
+    for (int i = 0; i < 2; i++) {
+        cr_expect_eq(stripe_create(stripe, &again, TIMEOUT_MS, &intent), -EAGAIN);
+        cr_expect_eq(intent.silence, STRIPE_FAILED);
+    }
+    again.tries = 1;
+    cr_expect_eq(stripe_create(stripe, &again, TIMEOUT_MS, &first), 0);
+    cr_expect_eq(stripe_create(stripe, &again, TIMEOUT_MS, &intent), 0);
+    cr_expect_str_eq(intent.id, first.id);
+    again.tries = 2;
+    cr_expect_eq(stripe_create(stripe, &again, TIMEOUT_MS, &intent), 0);
+    cr_expect_str_neq(intent.id, first.id);
+    stripe_free(stripe);
+}
+
+/* A token can be given away once: what its customer was made with stands. */
+Test(stripe, a_token_is_attached_once_however_often_the_rest_is_tried)
+{
+    struct stripe_charge by_token = charge;
+    struct stripe_intent intent = {0};
+    struct stripe *stripe;
+
+    by_token.method = "tok_1Once";
+    cr_assert_eq(stripe_open(given_fake_stripe(), "sk_test_x", &stripe), 0);
+    stripe_fault("customer", "500", 1);
+    stripe_fault("create", "500", 1);
+    cr_expect_eq(stripe_create(stripe, &by_token, TIMEOUT_MS, &intent), -EAGAIN);
+    cr_expect(intent.attaching);
+    by_token.tries = by_token.attach_try = 1;
+    cr_expect_eq(stripe_create(stripe, &by_token, TIMEOUT_MS, &intent), -EAGAIN);
+    cr_expect_not(intent.attaching);
+    by_token.tries = 2;
+    cr_expect_eq(stripe_create(stripe, &by_token, TIMEOUT_MS, &intent), 0, "%s", intent.message);
+    stripe_free(stripe);
 }
 
 /* Else the auditor would read for ever, or take a part for the whole. */

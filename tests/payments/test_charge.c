@@ -50,6 +50,29 @@ Test(charge, who_did_not_see_the_intent_cannot_end_the_payment)
     metrics_free(metrics);
 }
 
+/* Else a laggard would set the number back, to keys that are spent. */
+Test(charge, a_failure_that_two_have_heard_is_one_try_more)
+{
+    static const char *const collections[] = {"payments"};
+    struct store *store = given_store();
+    struct metrics *metrics = metrics_new();
+    struct payment one, other, now;
+    struct outbox *outbox;
+
+    cr_assert_eq(outbox_open(store, given_bus("payments"), metrics, collections, 1, &outbox), 0);
+    one = other = given_payment(outbox);
+    cr_expect_eq(payment_note_failure(store, &one, /* attaching= */ true), 0);
+    cr_expect_eq(payment_note_failure(store, &other, /* attaching= */ false), STALE);
+    cr_expect_eq(payment_note_failure(store, &one, /* attaching= */ false), 0);
+    cr_assert_eq(payment_find(store, one.id, &now), 0);
+    cr_expect_eq(now.tries, 2);
+    cr_expect_eq(now.attach_try, 1);
+    cr_expect_eq(one.tries, now.tries);
+    cr_expect_eq(one.attach_try, now.attach_try);
+    outbox_free(outbox, CALL_MS);
+    metrics_free(metrics);
+}
+
 static void *pay_declined(void *order)
 {
     expect_refusal(pay_with(order, "tok_chargeDeclined"), 400, NULL, "Your card was declined.");
@@ -114,16 +137,19 @@ static void at_stripe(const char *order, const char *status, const char *verb)
 
 Test(charge, money_taken_for_a_lost_order_is_given_back_also_after_a_failure)
 {
-    const char *order;
+    static const char *const failures[] = {"500", "500-done"};
 
     given_payments(given_fake_stripe());
-    order = known_order();
-    expect_status(pay_with(order, "tok_visa"), 201);
-    at_stripe(order, "authorized", "capture");
-    stripe_fault("refund", "500", 1);
-    end_order(order, EVENT_ORDER_CANCELLED, ORDER_CANCELLED);
-    bson_destroy(await_payment(order, "refunded"));
-    cr_expect_eq(stripe_ledger(order).taken, 0);
+    for (size_t i = 0; i < ARRAY_LENGTH(failures); i++) {
+        const char *order = known_order();
+
+        expect_status(pay_with(order, "tok_visa"), 201);
+        at_stripe(order, "authorized", "capture");
+        stripe_fault("refund", failures[i], 1);
+        end_order(order, EVENT_ORDER_CANCELLED, ORDER_CANCELLED);
+        bson_destroy(await_payment(order, "refunded"));
+        cr_expect_eq(stripe_ledger(order).taken, 0, "%s", failures[i]);
+    }
 }
 
 /* The buyer still has the client secret, and with it Stripe's page would confirm the intent. */
@@ -139,4 +165,112 @@ Test(charge, an_intent_whose_owner_did_not_authenticate_can_hold_nothing_any_mor
                    "We are unable to authenticate you.");
     at_stripe(order, "failed", "_authenticate");
     cr_expect_eq(stripe_ledger(order).held, 0);
+}
+
+/* ---- what Stripe has answered with a 5xx, and would again to the same key ---- */
+
+static const char *const nobody_resolves[] = {"RESOLVE_SECONDS=3600", NULL};
+
+/* Another process comes to the next try; what is lost of that is repeated, not tried again. */
+Test(charge, a_create_that_failed_is_tried_again_under_another_key_and_only_then)
+{
+    const char *base = given_fake_stripe();
+    struct one_service payments = given_payments_with(base, nobody_resolves);
+    char order[ID_BYTES];
+
+    text_copy(order, sizeof(order), known_order());
+    stripe_fault("create", "500", 1);
+    stripe_fault("create", "lose", 2); /* libcurl tries a kept connection twice */
+    expect_status(pay_with(order, "tok_visa"), 503);
+    end_one_service(&payments);
+    given_payments_with(base, nobody_resolves);
+    expect_status(pay_with(order, "tok_visa"), 503);
+    stripe_is_well();
+    expect_status(pay_with(order, "tok_visa"), 200);
+    cr_expect_eq(stripe_ledger(order).intents, 1);
+    cr_expect_eq(stripe_ledger(order).authorized, 1);
+}
+
+/* It is attached to a customer once: whichever half fails, the other is not done again. */
+Test(charge, a_token_that_can_be_used_once_outlives_failures)
+{
+    const char *order;
+
+    given_payments_with(given_fake_stripe(), nobody_resolves);
+    order = known_order();
+    stripe_fault("customer", "500", 1);
+    stripe_fault("create", "500", 1);
+    expect_status(pay_with(order, "tok_1Once"), 503);
+    expect_status(pay_with(order, "tok_1Once"), 503);
+    expect_status(pay_with(order, "tok_1Once"), 200);
+    cr_expect_eq(stripe_ledger(order).authorized, 1);
+}
+
+/* It is asked for at once, so the buyer need not come again. */
+Test(charge, a_confirm_that_failed_and_was_done_all_the_same_is_found)
+{
+    const char *order;
+
+    given_payments(given_fake_stripe());
+    order = known_order();
+    stripe_fault("confirm", "500-done", 1);
+    expect_status(pay_with(order, "tok_visa"), 201);
+    cr_expect_eq(stripe_calls("confirm"), 1);
+    cr_expect_eq(stripe_ledger(order).authorized, 1);
+}
+
+/* The buyer's money is not held for a day: neither taken nor let go. */
+Test(charge, each_step_that_failed_is_done_by_the_next_round_however_often)
+{
+    static const struct {
+        const char *call, *end;
+        enum event_type type;
+        enum order_status status;
+    } cases[] = {
+        {"capture", "captured", EVENT_ORDER_COMPLETED, ORDER_COMPLETE},
+        {"cancel", "voided", EVENT_ORDER_CANCELLED, ORDER_CANCELLED},
+    };
+
+    given_payments(given_fake_stripe());
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        const char *order = known_order();
+
+        expect_status(pay_with(order, "tok_visa"), 201);
+        stripe_fault(cases[i].call, "500", 2);
+        end_order(order, cases[i].type, cases[i].status);
+        bson_destroy(await_payment(order, cases[i].end));
+        cr_expect_eq(stripe_calls(cases[i].call), 3, "%s", cases[i].call);
+        cr_expect_eq(stripe_ledger(order).held, 0, "%s", cases[i].call);
+    }
+}
+
+/* A declined card is told so also where the refusal was a failure first. */
+Test(charge, a_confirm_that_failed_and_was_declined_is_a_decline)
+{
+    const char *order;
+
+    given_payments(given_fake_stripe());
+    order = known_order();
+    stripe_fault("confirm", "500-done", 1);
+    expect_refusal(pay_with(order, "tok_chargeDeclined"), 400, NULL, "Your card was declined.");
+}
+
+Test(charge, a_buyer_who_does_not_authenticate_is_told_so_also_after_a_failure)
+{
+    static const char *const failures[] = {"500", "500-done"};
+
+    given_payments_with(given_fake_stripe(), nobody_resolves);
+    for (size_t i = 0; i < ARRAY_LENGTH(failures); i++) {
+        const char *order = known_order();
+
+        expect_status(pay_with(order, "pm_card_authenticationRequired"), 201);
+        at_stripe(order, "requires_action", "_fail");
+        stripe_fault("cancel", failures[i], 1);
+        if (i == 0)
+            expect_status(pay_with(order, "pm_card_authenticationRequired"), 503);
+        expect_refusal(pay_with(order, "pm_card_authenticationRequired"), 400, NULL,
+                       "We are unable to authenticate you.");
+        bson_destroy(await_payment(order, "failed"));
+        cr_expect_eq(stripe_calls("cancel"), i == 0 ? 2 : 3);
+    }
 }

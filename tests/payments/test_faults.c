@@ -12,7 +12,8 @@
 
 #define PATIENCE_MS 30000
 
-static const char *const faults[] = {"lose", "drop", "reset", "late", "slow", "500", "409", "429"};
+static const char *const faults[] = {"lose", "drop",     "reset", "late", "slow",
+                                     "500",  "500-done", "409",   "429"};
 
 static struct buyer {
     char order[ID_BYTES];

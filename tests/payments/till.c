@@ -14,13 +14,18 @@ struct one_service given_payments(const char *base)
 struct one_service given_payments_with(const char *base, const char *const *settings)
 {
     char url[128];
-    const char *env[12] = {url, "STRIPE_KEY=sk_test_x", "STRIPE_WEBHOOK_SECRET=" WEBHOOK_SECRET,
-                           "RESOLVE_SECONDS=1"};
+    const char *env[12];
     struct one_service payments;
+    size_t count = 0;
 
     for (size_t i = 0; settings[i] != NULL; i++)
-        env[4 + i] = settings[i];
+        env[count++] = settings[i];
     snprintf(url, sizeof(url), "STRIPE_API_BASE=%s", base);
+    env[count++] = url;
+    env[count++] = "STRIPE_KEY=sk_test_x";
+    env[count++] = "STRIPE_WEBHOOK_SECRET=" WEBHOOK_SECRET;
+    env[count++] = "RESOLVE_SECONDS=1"; /* unless it is among `settings`: the first counts */
+    env[count] = NULL;
     payments = given_one_service("payments", env);
     sign_as(BUYER, ROLE_USER);
     return payments;

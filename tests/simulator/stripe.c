@@ -3,8 +3,8 @@
  *
  * A call may be lost before it has done anything, its reply may be lost after, or it may take so
  * long that its caller has given up (or died) when it happens. The same key gives the same reply,
- * whatever has become of the intent since. Webhooks come late, twice, in any order, and some are
- * forged.
+ * whatever has become of the intent since, and that may be a failure, of what was done or was not.
+ * Webhooks come late, twice, in any order, and some are forged.
  */
 
 #include "tests/simulator/simulator.h"
@@ -26,7 +26,7 @@
 
 struct reply {
     char key[80];
-    int result;
+    int result; /* -EAGAIN: a failure */
     struct stripe_intent intent;
 };
 
@@ -195,8 +195,9 @@ struct call {
     enum { CALL_CREATE, CALL_DO, CALL_FIND } kind;
     enum stripe_verb verb;
     char intent_id[40], payment_id[40], order_id[40], method[40];
-    int64_t amount_cents;
+    int64_t amount_cents, tries;
     bool over;
+    struct reply *made; /* the reply that its key had not had before, or NULL */
     int result;
     struct stripe_intent intent;
 };
@@ -220,13 +221,20 @@ static int create(const struct call *call, struct stripe_intent *ret_intent)
     return 0;
 }
 
-/* The reply that was given to this key before. */
-static const struct reply *replied(const char *key)
+/* The reply to this call's key: what was said to it before, or a new one, to be filled. */
+static struct reply *reply_to(struct call *call)
 {
+    struct reply *reply = &ledger.replies[ledger.reply_count];
+
+    assert(ledger.reply_count < REPLIES_MAX);
+    snprintf(reply->key, sizeof(reply->key), "%s-%d-%lld", call->payment_id,
+             call->kind == CALL_CREATE ? -1 : (int)call->verb, (long long)call->tries);
     for (size_t i = 0; i < ledger.reply_count && !world.faults.no_keys; i++)
-        if (strcmp(ledger.replies[i].key, key) == 0)
+        if (strcmp(ledger.replies[i].key, reply->key) == 0)
             return &ledger.replies[i];
-    return NULL;
+    ledger.reply_count++;
+    call->made = reply;
+    return reply;
 }
 
 /* At Stripe: do it, or say again what was said to this key. */
@@ -234,8 +242,7 @@ static void execute(void *argument)
 {
     struct call *call = argument;
     struct intent *intent = call->kind == CALL_CREATE ? NULL : find(call->intent_id);
-    const struct reply *before;
-    struct reply *reply = &ledger.replies[ledger.reply_count];
+    struct reply *reply;
 
     call->over = true;
     if (call->kind == CALL_FIND) {
@@ -244,26 +251,28 @@ static void execute(void *argument)
             call->intent = intent->seen;
         return;
     }
-    assert(ledger.reply_count < REPLIES_MAX);
-    snprintf(reply->key, sizeof(reply->key), "%s-%d", call->payment_id,
-             call->kind == CALL_CREATE ? -1 : (int)call->verb);
-    before = replied(reply->key);
-    if (before != NULL) {
-        call->result = before->result;
-        call->intent = before->intent;
+    reply = reply_to(call);
+    if (call->made != NULL && call->kind == CALL_CREATE) {
+        reply->result = create(call, &reply->intent);
+    } else if (call->made != NULL && intent == NULL) {
+        reply->result = REFUSED;
+    } else if (call->made != NULL) {
+        reply->result = act(intent, call->verb);
+        reply->intent = intent->seen;
+    }
+    call->result = reply->result;
+    call->intent = reply->intent;
+}
+
+/* The answer was a failure, and is to whoever uses that key again. Another's stands. */
+static void keep_failure(struct call *call)
+{
+    if (call->kind != CALL_FIND && !call->over)
+        reply_to(call);
+    if (call->made == NULL)
         return;
-    }
-    if (call->kind == CALL_CREATE) {
-        call->result = create(call, &call->intent);
-    } else if (intent == NULL) {
-        call->result = REFUSED;
-    } else {
-        call->result = act(intent, call->verb);
-        call->intent = intent->seen;
-    }
-    reply->result = call->result;
-    reply->intent = call->intent;
-    ledger.reply_count++;
+    call->made->result = -EAGAIN;
+    call->made->intent = (struct stripe_intent){.silence = STRIPE_FAILED};
 }
 
 /* Nothing is heard of a call, for whichever reason. */
@@ -281,6 +290,7 @@ static int exchange(const struct call *asked, int64_t timeout_ms, const char *wh
 {
     struct call *call = xmalloc(sizeof(*call)); /* it may happen after its caller is gone */
     int64_t timeout_us = timeout_ms * MS_US;
+    int r;
 
     *call = *asked;
     hush(false);
@@ -288,7 +298,10 @@ static int exchange(const struct call *asked, int64_t timeout_ms, const char *wh
          call->intent_id[0] != '\0' ? call->intent_id : "an intent", call->payment_id);
     if (world_fault(world.faults.stripe_lost)) {
         fiber_sleep(timeout_us < SECOND_US ? timeout_us : SECOND_US);
-        return stay_silent(ret_intent, "Stripe has not heard it");
+        r = stay_silent(ret_intent, "Stripe has not heard it");
+        if (ret_intent->silence == STRIPE_FAILED)
+            keep_failure(call);
+        return r;
     }
     if (world_fault(world.faults.stripe_slow)) {
         int64_t slow_us = chance_between(SECOND_US, 40 * SECOND_US);
@@ -302,8 +315,12 @@ static int exchange(const struct call *asked, int64_t timeout_ms, const char *wh
         execute(call);
     }
     step("Stripe has answered %d", call->result);
-    if (world_fault(world.faults.stripe_lost))
-        return stay_silent(ret_intent, "the answer is lost");
+    if (world_fault(world.faults.stripe_lost)) {
+        r = stay_silent(ret_intent, "the answer is lost");
+        if (ret_intent->silence == STRIPE_FAILED)
+            keep_failure(call);
+        return r;
+    }
     *ret_intent = call->intent;
     return call->result;
 }
@@ -333,7 +350,8 @@ struct stripe *stripe_free(struct stripe *stripe)
 int stripe_create(struct stripe *stripe, const struct stripe_charge *charge, int64_t timeout_ms,
                   struct stripe_intent *ret_intent)
 {
-    struct call call = {.kind = CALL_CREATE, .amount_cents = charge->amount_cents};
+    struct call call = {
+        .kind = CALL_CREATE, .amount_cents = charge->amount_cents, .tries = charge->tries};
 
     (void)stripe;
     text_copy(call.payment_id, sizeof(call.payment_id), charge->payment_id);
@@ -343,10 +361,10 @@ int stripe_create(struct stripe *stripe, const struct stripe_charge *charge, int
 }
 
 int stripe_do(struct stripe *stripe, enum stripe_verb verb, const char *id, const char *payment_id,
-              int64_t timeout_ms, struct stripe_intent *ret_intent)
+              int64_t tries, int64_t timeout_ms, struct stripe_intent *ret_intent)
 {
     static const char *const names[] = {"confirm", "capture", "cancel", "refund"};
-    struct call call = {.kind = CALL_DO, .verb = verb};
+    struct call call = {.kind = CALL_DO, .verb = verb, .tries = tries};
 
     (void)stripe;
     text_copy(call.intent_id, sizeof(call.intent_id), id);

@@ -9,12 +9,14 @@
   drop   close the connection without doing it
   late   do it after 1 s, when nobody waits any more: close the connection at once
   500, 409, 429    answer that, without doing it
+  500-done         do it, and answer 500
   lose   do it, then close the connection without an answer
   reset  do it, then break the connection in the middle of the answer
   slow   do it, and answer after 1 s
   hang   do it, and answer after 30 s
   again    answer a list that goes on, though the next page is this one
   endless  answer a list that goes on with one more intent for ever
+A 500 is what Stripe has to say to its key from then on, where there is a table of keys.
 """
 import collections
 import json
@@ -28,6 +30,7 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 DELAYS = {"slow": 1, "hang": 30}
+FAULT = b'{"error": {"message": "a fault", "type": "api_error"}}'
 
 
 class Faults:
@@ -131,8 +134,10 @@ class FaultyHandler(BaseHTTPRequestHandler):
             return self.answer(200, json.dumps(reply).encode())
         call, name = self.call_of(path)
         fault = self.faults.take(call) if call and call[0] != "_" else None
-        if fault in ("500", "409", "429"):
-            return self.answer(int(fault), b'{"error": {"message": "a fault"}}')
+        if fault in ("409", "429"):
+            return self.answer(int(fault), FAULT)
+        if fault in ("500", "500-done"):
+            return self.answer(*self.fail(call, name, path, body, done=fault == "500-done"))
         if fault in ("drop", "late"):
             self.close_connection = True
             if fault == "late":
@@ -151,6 +156,12 @@ class FaultyHandler(BaseHTTPRequestHandler):
     def perform(self, call, name, path, body, hold_s=0):
         """Do it, then wait `hold_s` before the answer is given."""
         raise NotImplementedError
+
+    def fail(self, call, name, path, body, done):
+        """Answer 500, having done it or not."""
+        if done:
+            self.perform(call, name, path, body)
+        return 500, FAULT
 
     def do_GET(self):
         self.handle_call("")
