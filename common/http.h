@@ -89,6 +89,8 @@ struct http_request {
     const char *client;     /* the client's address, from X-Real-IP behind the edge */
     const char *id;         /* request id: for logs and X-Request-Id */
     int64_t deadline_ms;    /* of instant_monotonic */
+    /* The same each time that it is repeated with its Idempotency-Key (http_idempotency); or "". */
+    char fingerprint[FINGERPRINT_BYTES];
 };
 
 /* A query parameter, decoded; NULL if absent. Borrowed for the request's life. */
@@ -136,9 +138,14 @@ must_check int reply_stream(struct http_reply *reply, struct feed_cursor *cursor
 
 /* Hooks for Idempotency-Key (idempotency.h has them): `begin` runs before the handler: 0: run it;
  * > 0 with a reply written or errors: answer that instead. `end` runs after, with the finished
- * status and body (status 0: the handler failed, forget the key). */
+ * status and body (status 0: the handler failed, forget the key).
+ *
+ * `begin` also fills the request's fingerprint, of user, method, path, key and body: the same each
+ * time that the request is repeated, and no other's. A handler of an HTTP_IDEMPOTENT route stores
+ * it in what it makes. So a repetition that runs again, because the process died or the store went
+ * away between the commit and the end, finds there what it has made, and answers that. */
 struct http_idempotency {
-    int (*begin)(void *context, const struct http_request *request, const char *key,
+    int (*begin)(void *context, struct http_request *request, const char *key,
                  struct http_reply *reply, bool *ret_replayed);
     void (*end)(void *context, const struct http_request *request, const char *key, int status,
                 const char *body, size_t length, const char *etag);

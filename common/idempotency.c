@@ -30,6 +30,8 @@
 #define TRIES_MAX  3 /* the document may be freed between our insert and our look at it */
 #define HASH_BYTES (2 * crypto_hash_sha256_BYTES + 1)
 
+_Static_assert(HASH_BYTES == FINGERPRINT_BYTES, "a fingerprint is such a hash");
+
 static void hash_hex(crypto_hash_sha256_state *state, char ret_hex[HASH_BYTES])
 {
     unsigned char hash[crypto_hash_sha256_BYTES];
@@ -38,20 +40,26 @@ static void hash_hex(crypto_hash_sha256_state *state, char ret_hex[HASH_BYTES])
     sodium_bin2hex(ret_hex, HASH_BYTES, hash, sizeof(hash));
 }
 
-/* The parts are ended by their NULs, so that no two (user, route, key) run into one another. The
- * route is the same with a trailing slash. */
+/* The texts are ended by their NULs, so that no two lists of them run into one another. */
+static void hash_texts(const char *const *texts, size_t count, char ret_hex[HASH_BYTES])
+{
+    crypto_hash_sha256_state state;
+
+    crypto_hash_sha256_init(&state);
+    for (size_t i = 0; i < count; i++)
+        crypto_hash_sha256_update(&state, (const unsigned char *)texts[i], strlen(texts[i]) + 1);
+    hash_hex(&state, ret_hex);
+}
+
+/* The route is the same with a trailing slash. */
 static void hash_key(const struct http_request *request, const char *key, char ret_hex[HASH_BYTES])
 {
     size_t length = strlen(request->path);
     bool slash = length > 1 && request->path[length - 1] == '/';
     cleanup(freep) char *route = xstrndup(request->path, slash ? length - 1 : length);
-    const char *const parts[] = {request->session.user_id, request->method, route, key};
-    crypto_hash_sha256_state state;
+    const char *const texts[] = {request->session.user_id, request->method, route, key};
 
-    crypto_hash_sha256_init(&state);
-    for (size_t i = 0; i < ARRAY_LENGTH(parts); i++)
-        crypto_hash_sha256_update(&state, (const unsigned char *)parts[i], strlen(parts[i]) + 1);
-    hash_hex(&state, ret_hex);
+    hash_texts(texts, ARRAY_LENGTH(texts), ret_hex);
 }
 
 static void hash_body(const struct http_request *request, char ret_hex[HASH_BYTES])
@@ -172,16 +180,18 @@ static int meet(struct store *store, const bson_t *found, const struct http_requ
                        "A request with this Idempotency-Key is still running");
 }
 
-static int begin(void *context, const struct http_request *request, const char *key,
+static int begin(void *context, struct http_request *request, const char *key,
                  struct http_reply *reply, bool *ret_replayed)
 {
     struct store *store = context;
     char id[HASH_BYTES], body[HASH_BYTES];
+    const char *const both[] = {id, body};
     bson_t filter = BSON_INITIALIZER;
     int r = CONFLICT;
 
     hash_key(request, key, id);
     hash_body(request, body);
+    hash_texts(both, ARRAY_LENGTH(both), request->fingerprint);
     BSON_APPEND_UTF8(&filter, "_id", id);
     for (int tries = 0; tries < TRIES_MAX; tries++) {
         cleanup(bson_freep) bson_t *found = NULL;

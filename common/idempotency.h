@@ -8,6 +8,9 @@
  * runs ("running", leased for the request's time), completed with status and body after. The same
  * key with another body is UNPROCESSABLE; while the first still runs, CONFLICT. Answers 2xx and 4xx
  * are stored, but not 401, 404, 409, 429; after those and after failures the key is free again.
+ *
+ * A request may have changed something, and its answer may have been lost before it was stored. It
+ * then runs again, and its handler knows its own work by the request's fingerprint (http.h).
  */
 
 #include "common/http.h"

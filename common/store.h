@@ -127,6 +127,11 @@ must_check int store_change_all(struct store *store, const char *collection,
 /* Put an ObjectId from 24 hex digits (must be valid: text_is_id) under `key`. */
 void store_append_id(bson_t *document, const char *key, const char *id);
 
+/* Put into a find's options that what it shows will last: it waits until a majority has it. A plain
+ * find also shows what a step-down may take back, such as the document that an insert's CONFLICT
+ * tells of. For finds whose filter names one document. */
+void store_append_lasting(bson_t *options);
+
 /* The ObjectId under `key` as hex into ret_id; "" and false where there is none. */
 bool store_read_id(const bson_t *document, const char *key, char ret_id[25]);
 

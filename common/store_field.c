@@ -29,6 +29,15 @@ void store_append_id(bson_t *document, const char *key, const char *id)
     BSON_APPEND_OID(document, key, &oid);
 }
 
+void store_append_lasting(bson_t *options)
+{
+    bson_t concern;
+
+    BSON_APPEND_DOCUMENT_BEGIN(options, "readConcern", &concern);
+    BSON_APPEND_UTF8(&concern, "level", "linearizable");
+    bson_append_document_end(options, &concern);
+}
+
 bool store_read_id(const bson_t *document, const char *key, char ret_id[25])
 {
     bson_iter_t iter;

@@ -11,7 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define ID_BYTES 25 /* 24 hexadecimal digits and a NUL */
+#define ID_BYTES          25 /* 24 hexadecimal digits and a NUL */
+#define FINGERPRINT_BYTES 65 /* of a request (http.h): 64 hexadecimal digits and a NUL */
 
 /* Copy `text` into `buffer` of `size` bytes, always terminated. False if it did not fit (then
  * `buffer` is ""). NULL counts as "". */

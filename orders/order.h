@@ -59,6 +59,8 @@ struct order {
     int64_t version;
     enum order_status status;
     char user_id[ID_BYTES]; /* the buyer */
+    /* Of the request that made it, if that had an Idempotency-Key (http.h); or "". */
+    char fingerprint[FINGERPRINT_BYTES];
     int64_t created_at_ms, expires_at_ms;
     bool stretched; /* expires_at_ms was moved already */
     int64_t slot; /* 0 … MAX_LIVE_ORDERS − 1: which of the buyer's places it takes while open */
@@ -144,6 +146,11 @@ must_check int order_find_own(struct store *store, const char *id, const char *u
 
 /* The id of the live order of a ticket. 0 or NOT_FOUND. */
 must_check int order_find_live(struct store *store, const char *ticket_id, char ret_id[ID_BYTES]);
+
+/* Was `order`, which is not stored, made before by the same request, now repeated? 0: its ticket's
+ * live order has its buyer and its fingerprint; `order` is that one now, and it will last.
+ * NOT_FOUND: no such order, or it has no fingerprint; `order` is as it was. */
+must_check int order_find_made(struct store *store, struct order *order);
 
 /* What stands in the way of a new order, in one read. It is a hint: order_insert decides. */
 struct order_survey {

@@ -2,9 +2,11 @@
  * Orders as documents:
  *
  *   { _id, version, userId, createdAt, slot, ticketId, ticket: {title, priceCents, version},
- *     status, live, open, expiresAt, stretched,
+ *     fingerprint?, status, live, open, expiresAt, stretched,
  *     history: [{status, at, cause}], payments: [{id, version, status}], outbox… }
  *
+ * The fingerprint is absent where the request had no Idempotency-Key. It stays here: neither
+ * replies nor events tell it, and an order that is made from events has none.
  * `live` and `open` follow from the status. They are stored because partial indexes can only ask
  * for a field, and written in the same update as the status, so they never disagree with it.
  * Reading trusts nothing: a document that another program has spoilt is -EIO, never a wrong order.
@@ -88,6 +90,8 @@ void order_to_bson(const struct order *order, bson_t *document)
     BSON_APPEND_INT64(document, "slot", order->slot);
     store_append_id(document, "ticketId", order->ticket.id);
     append_ticket(document, order->ticket.title, order->ticket.price_cents, order->ticket.version);
+    if (order->fingerprint[0] != '\0')
+        BSON_APPEND_UTF8(document, "fingerprint", order->fingerprint);
     order_state_to_bson(order, document);
 }
 
@@ -224,6 +228,8 @@ int order_from_bson(const bson_t *document, struct order *ret_order)
     if (order->version < 0 || order->status == ORDER_STATUS_COUNT || order->created_at_ms < 0 ||
         order->expires_at_ms < 0 || order->slot < 0 ||
         !store_read_id(document, "userId", order->user_id) || !read_ticket(document, order) ||
+        !text_copy(order->fingerprint, sizeof(order->fingerprint),
+                   store_read_text(document, "fingerprint", "")) ||
         !read_array(document, "history", order, read_step) || order->history_count == 0 ||
         !read_array(document, "payments", order, read_payment))
         return fail(-EIO, "order %s is not readable", order->id);

@@ -92,6 +92,25 @@ int order_find_live(struct store *store, const char *ticket_id, char ret_id[ID_B
     return 0;
 }
 
+int order_find_made(struct store *store, struct order *order)
+{
+    cleanup(bson_destroy) bson_t filter = BSON_INITIALIZER, options = BSON_INITIALIZER;
+    cleanup(bson_freep) bson_t *document = NULL;
+    int r;
+
+    if (order->fingerprint[0] == '\0')
+        return NOT_FOUND;
+    store_append_id(&filter, "ticketId", order->ticket.id);
+    BSON_APPEND_BOOL(&filter, "live", true);
+    store_append_id(&filter, "userId", order->user_id);
+    BSON_APPEND_UTF8(&filter, "fingerprint", order->fingerprint);
+    store_append_lasting(&options);
+    r = store_find(store, ORDERS, &filter, &options, &document);
+    if (r != 0)
+        return r;
+    return order_from_bson(document, order);
+}
+
 int order_list_overdue(struct store *store, int64_t overdue_ms, size_t most,
                        char (*ret_ids)[ID_BYTES], size_t *ret_count)
 {

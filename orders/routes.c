@@ -34,9 +34,9 @@ static int refuse_taken(struct http_reply *reply)
     return reply_error(reply, REFUSED, "ticketId", "Ticket is already reserved");
 }
 
-/* Insert `order` into its slot. CONFLICT: the slot is taken; the unique indexes tell, whatever was
- * read before. */
-static int insert(struct app *app, const struct order *order, struct http_reply *reply)
+/* Insert `order` into its slot, but for a ticket that is taken. CONFLICT: the slot is; the unique
+ * indexes tell, whatever was read before. */
+static int insert(struct app *app, const struct order *order, bool *ret_taken)
 {
     char index[STORE_INDEX_BYTES] = "";
     struct event event;
@@ -44,9 +44,8 @@ static int insert(struct app *app, const struct order *order, struct http_reply 
 
     event_order(order, &event);
     r = order_insert(app->core.outbox, order, &event, index);
-    if (r == CONFLICT && strcmp(index, ORDER_INDEX_TICKET) == 0)
-        return refuse_taken(reply);
-    return r;
+    *ret_taken = r == CONFLICT && strcmp(index, ORDER_INDEX_TICKET) == 0;
+    return *ret_taken ? 0 : r;
 }
 
 /*
@@ -54,49 +53,80 @@ static int insert(struct app *app, const struct order *order, struct http_reply 
  * is tried first; only if that is taken does the survey cost a read. A slot that was lost to a
  * racing request of the same buyer is passed over for the next.
  */
-static int insert_into_slot(struct app *app, struct order *order, struct http_reply *reply)
+static int insert_into_slot(struct app *app, struct order *order, struct http_reply *reply,
+                            bool *ret_taken)
 {
     struct order_survey survey;
     int r;
 
     order->slot = (int64_t)strtoul(order->id + ID_BYTES - 5, NULL, 16) % app->max_live_orders;
-    r = insert(app, order, reply);
+    r = insert(app, order, ret_taken);
     if (r != CONFLICT)
         return r;
     r = order_survey(app->core.store, order->user_id, order->ticket.id, &survey);
     if (r != 0)
         return r;
+    *ret_taken = survey.taken;
     if (survey.taken)
-        return refuse_taken(reply);
+        return 0;
     for (order->slot = 0; order->slot < app->max_live_orders; order->slot++) {
         if ((survey.taken_slots >> order->slot & 1) != 0)
             continue;
-        r = insert(app, order, reply);
+        r = insert(app, order, ret_taken);
         if (r != CONFLICT)
             return r;
     }
     return reply_error(reply, REFUSED, /* field= */ NULL, "Too many open orders");
 }
 
+/* What a buyer asks for. */
+struct wish {
+    const struct ticket *ticket;
+    int64_t seen_cents; /* the price that he saw; < 0: he does not say */
+};
+
 /* May this buyer have the ticket on these terms? A ticket that is taken is called that, whatever
  * else is wrong. */
-static int check_terms(struct app *app, const struct http_request *request,
-                       struct http_reply *reply, const struct ticket *ticket, int64_t seen_cents)
+static int check_terms(struct app *app, const struct order *order, const struct wish *wish,
+                       struct http_reply *reply, bool *ret_taken)
 {
-    bool own = strcmp(ticket->user_id, request->session.user_id) == 0;
+    bool own = strcmp(wish->ticket->user_id, order->user_id) == 0;
     struct order_survey survey;
     int r;
 
-    if (!own && (seen_cents < 0 || ticket->price_cents <= seen_cents))
+    if (!own && (wish->seen_cents < 0 || wish->ticket->price_cents <= wish->seen_cents))
         return 0;
-    r = order_survey(app->core.store, request->session.user_id, ticket->id, &survey);
+    r = order_survey(app->core.store, order->user_id, order->ticket.id, &survey);
     if (r != 0)
         return r;
+    *ret_taken = survey.taken;
     if (survey.taken)
-        return refuse_taken(reply);
+        return 0;
     if (own)
         return reply_error(reply, REFUSED, "ticketId", "Cannot buy your own ticket");
-    return refuse_price(reply, seen_cents, ticket->price_cents);
+    return refuse_price(reply, wish->seen_cents, wish->ticket->price_cents);
+}
+
+/*
+ * Make `order` hold its ticket. Where that is held by the order that this very request has made,
+ * because its answer was lost after the insert, `order` is that one.
+ *
+ * If that one is over by now it holds nothing, and there is no answer to be given again: who asks
+ * once more wants the ticket, and gets a new order.
+ */
+static int hold_ticket(struct app *app, struct order *order, const struct wish *wish,
+                       struct http_reply *reply)
+{
+    bool taken = false;
+    int r;
+
+    r = check_terms(app, order, wish, reply, &taken);
+    if (r == 0 && !taken)
+        r = insert_into_slot(app, order, reply, &taken);
+    if (r != 0 || !taken)
+        return r;
+    r = order_find_made(app->core.store, order);
+    return r == NOT_FOUND ? refuse_taken(reply) : r;
 }
 
 static void fill_order(struct order *order, const struct http_request *request,
@@ -104,6 +134,7 @@ static void fill_order(struct order *order, const struct http_request *request,
 {
     store_new_id(order->id);
     memcpy(order->user_id, request->session.user_id, sizeof(order->user_id));
+    memcpy(order->fingerprint, request->fingerprint, sizeof(order->fingerprint));
     memcpy(order->ticket.id, ticket->id, sizeof(order->ticket.id));
     memcpy(order->ticket.title, ticket->title, sizeof(order->ticket.title));
     order->ticket.price_cents = ticket->price_cents;
@@ -115,28 +146,26 @@ static int route_create_order(struct app *app, const struct http_request *reques
                               struct http_reply *reply)
 {
     char ticket_id[ID_BYTES] = "";
-    int64_t seen_cents = -1;
     struct ticket ticket;
+    struct wish wish = {.ticket = &ticket, .seen_cents = -1};
     struct order order;
     int r;
 
     input_id(request, reply, "ticketId", "TicketId must be provided", ticket_id);
-    input_price(request, reply, "price", /* least_cents= */ 0, /* required= */ false, &seen_cents);
+    input_price(request, reply, "price", /* least_cents= */ 0, /* required= */ false,
+                &wish.seen_cents);
     if (reply_has_errors(reply))
         return INVALID;
 
     r = ticket_find(app->core.store, ticket_id, &ticket);
     if (r != 0)
         return r;
-    if (ticket.status == TICKET_WITHDRAWN)
-        return NOT_FOUND;
-
-    r = check_terms(app, request, reply, &ticket, seen_cents);
-    if (r != 0)
-        return r;
 
     fill_order(&order, request, &ticket, app->lock_seconds * 1000);
-    r = insert_into_slot(app, &order, reply);
+    if (ticket.status == TICKET_WITHDRAWN)
+        r = order_find_made(app->core.store, &order); /* it may have to give in, still */
+    else
+        r = hold_ticket(app, &order, &wish, reply);
     if (r != 0)
         return r;
     r = order_give_in_to_ticket(app, &order); /* withdrawn while we were at it */

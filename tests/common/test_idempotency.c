@@ -303,6 +303,63 @@ Test(idempotency, after_24_hours_a_key_is_new)
     cr_assert_eq(turn.reply->status, 200);
 }
 
+static struct turn begin_at(const char *method, const char *path, const char *body)
+{
+    struct turn turn = {.reply = &replies[0]};
+
+    turn.request = (struct http_request){.method = method,
+                                         .path = path,
+                                         .id = "r1",
+                                         .body_bytes = body,
+                                         .body_length = strlen(body)};
+    text_copy(turn.request.session.user_id, ID_BYTES, ANN);
+    http_reply_release(turn.reply);
+    http_reply_init(turn.reply);
+    turn.result = hooks.begin(hooks.context, &turn.request, "k", turn.reply, &turn.replayed);
+    return turn;
+}
+
+/* After a failure, after a death and after 24 h it is the same. */
+Test(idempotency, a_request_has_one_fingerprint_however_often_it_is_repeated)
+{
+    struct turn first, again;
+
+    open_hooks();
+    first = begin_as(ANN, "r1", "k");
+    cr_assert_eq(strlen(first.request.fingerprint), FINGERPRINT_BYTES - 1);
+    end_with(&first, "k", 503);
+    again = begin_as(ANN, "r2", "k");
+    cr_assert_str_eq(again.request.fingerprint, first.request.fingerprint);
+    instant_fake(instant_now() + 31000);
+    again = begin_as(ANN, "r3", "k");
+    cr_assert_eq(again.result, DONE);
+    cr_assert_str_eq(again.request.fingerprint, first.request.fingerprint);
+    instant_fake(instant_now() + INT64_C(25) * 3600 * 1000);
+    again = begin_at("POST", "/api/things/", BODY);
+    cr_assert_eq(again.result, DONE);
+    cr_assert_str_eq(again.request.fingerprint, first.request.fingerprint);
+}
+
+Test(idempotency, another_user_key_route_or_body_is_another_fingerprint)
+{
+    struct turn turns[6];
+
+    open_hooks();
+    turns[0] = begin_as(ANN, "r1", "k");
+    turns[1] = begin_as(BOB, "r2", "k");
+    turns[2] = begin_as(ANN, "r3", "K");
+    turns[3] = begin_at("PUT", "/api/things", BODY);
+    turns[4] = begin_at("POST", "/api/thing", BODY);
+    end_with(&turns[0], "k", 503);
+    turns[5] = begin_at("POST", "/api/things", BODY " ");
+    for (size_t i = 0; i < ARRAY_LENGTH(turns); i++) {
+        cr_assert_eq(turns[i].result, DONE, "%zu", i);
+        for (size_t j = 0; j < i; j++)
+            cr_assert_str_neq(turns[i].request.fingerprint, turns[j].request.fingerprint,
+                              "%zu and %zu", i, j);
+    }
+}
+
 static void *run_contender(void *argument)
 {
     struct turn *turn = argument;

@@ -405,6 +405,53 @@ Test(store, a_killed_server_is_found_again)
     store_free(store);
 }
 
+static int find_lasting(struct store *store, const bson_t *person)
+{
+    cleanup(bson_destroy) bson_t options = BSON_INITIALIZER;
+    cleanup(bson_freep) bson_t *found = NULL;
+
+    store_append_lasting(&options);
+    return store_find(store, "people", person, &options, &found);
+}
+
+struct keeping {
+    struct store *store;
+    const bson_t *person;
+};
+
+/* Its followers are there, too, once that works. */
+static bool keeps(void *context)
+{
+    const struct keeping *keeping = context;
+    int r = store_insert(keeping->store, "people", keeping->person, NULL);
+
+    return (r == 0 || r == CONFLICT) && find_lasting(keeping->store, keeping->person) == 0;
+}
+
+/* The primary alone has the second person: the next primary may not. */
+Test(store, what_a_majority_has_not_got_is_not_shown_as_lasting, .timeout = 120)
+{
+    cleanup(bson_freep) bson_t *ann = person("ann@example.com"), *bob = person("bob@example.com");
+    struct keeping keeping = {.person = ann};
+    struct store *store;
+    int primary;
+
+    given_clusters();
+    keeping.store = store = store_on(given_own_mongo(), 2);
+    eventually(keeps, &keeping, 30000, "the set of three keeps what it is told");
+    cr_expect_eq(find_lasting(store, bob), NOT_FOUND);
+
+    primary = mongo_primary();
+    for (int node = 0; node < STORE_NODES; node++)
+        if (node != primary)
+            pause_node(GIVEN_MONGO, node, true);
+    cr_expect_eq(store_insert(store, "people", bob, NULL), -EAGAIN);
+    cr_expect_eq(find_lasting(store, bob), -EAGAIN);
+    for (int node = 0; node < STORE_NODES; node++)
+        pause_node(GIVEN_MONGO, node, false);
+    store_free(store);
+}
+
 static void *take_a_client(void *context)
 {
     struct store *store = context;

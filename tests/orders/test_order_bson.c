@@ -15,6 +15,7 @@ static void fill(struct order *order)
 
     *order = (struct order){.id = "cccccccccccccccccccccccc",
                             .user_id = "aaaaaaaaaaaaaaaaaaaaaaaa",
+                            .fingerprint = "f00d",
                             .slot = 3,
                             .ticket = {.id = "bbbbbbbbbbbbbbbbbbbbbbbb",
                                        .title = "Loge für zwei",
@@ -43,6 +44,7 @@ Test(order_bson, what_is_written_is_read)
     cr_expect_eq(read.version, order.version);
     cr_expect_eq(read.expires_at_ms, order.expires_at_ms);
     cr_expect_str_eq(read.ticket.title, "Loge für zwei");
+    cr_expect_str_eq(read.fingerprint, "f00d");
     cr_expect_eq(read.payments[0].status, PAYMENT_FAILED);
     write_order(&read, &again);
     cr_expect(bson_equal(&document, &again));
@@ -105,6 +107,24 @@ Test(order_bson, a_document_that_lacks_a_field_is_no_order)
             bson_destroy(&spoilt);
         }
     }
+}
+
+/* Those of before, and those whose request had no key. */
+Test(order_bson, an_order_may_be_without_a_fingerprint)
+{
+    cleanup(bson_destroy) bson_t whole = BSON_INITIALIZER, without = BSON_INITIALIZER;
+    struct order order, read;
+
+    fill(&order);
+    write_order(&order, &whole);
+    bson_destroy(&without);
+    spoil(&whole, "fingerprint", /* missing= */ true, &without);
+    cr_assert_eq(order_from_bson(&without, &read), 0);
+    cr_expect_str_eq(read.fingerprint, "");
+    order.fingerprint[0] = '\0';
+    bson_reinit(&whole);
+    write_order(&order, &whole);
+    cr_expect(bson_equal(&whole, &without));
 }
 
 Test(order_bson, more_history_than_there_is_room_for_is_refused)

@@ -147,6 +147,54 @@ Test(order_store, a_survey_sees_the_live_order_of_the_ticket_and_the_buyers_open
     cr_expect_eq(survey.taken_slots, UINT64_C(1) << 3);
 }
 
+/* An order that is not stored, of a request with this fingerprint. */
+static struct order asked_for(const char *user_id, const char *ticket_id, const char *fingerprint)
+{
+    struct order order = new_order(user_id, ticket_id, 0);
+
+    text_copy(order.fingerprint, sizeof(order.fingerprint), fingerprint);
+    return order;
+}
+
+Test(order_store, the_order_that_a_request_made_is_found_by_it_while_it_is_live)
+{
+    struct app *app = given_app();
+    const char *ann = new_id(), *ticket = new_id();
+    struct order made = asked_for(ann, ticket, "f00d"), again = asked_for(ann, ticket, "f00d");
+    struct event paid = payment_event(new_id(), 0, PAYMENT_STARTED, made.id);
+    char index[STORE_INDEX_BYTES];
+
+    cr_expect_eq(order_find_made(app->core.store, &again), NOT_FOUND);
+    cr_assert_eq(insert_order(app, &made, index), 0);
+    cr_assert_eq(hear(app, &paid), 0);
+    cr_assert_eq(order_find_made(app->core.store, &again), 0);
+    cr_expect_str_eq(again.id, made.id);
+    cr_expect_eq(again.status, ORDER_AWAITING, "as it stands now");
+    cr_expect_str_eq(order_now(app, made.id).fingerprint, "f00d", "also after a save");
+
+    cancel(app, made.id);
+    again = asked_for(ann, ticket, "f00d");
+    cr_expect_eq(order_find_made(app->core.store, &again), NOT_FOUND);
+    cr_expect_str_neq(again.id, made.id, "as it was");
+}
+
+Test(order_store, the_order_of_another_request_is_not_found_by_it)
+{
+    struct app *app = given_app();
+    const char *ann = new_id(), *ticket = new_id();
+    struct order made = asked_for(ann, ticket, "f00d"),
+                 keyless = stored_order(app, ann, new_id(), 1);
+    struct order others[] = {
+        asked_for(ann, ticket, "beef"),        asked_for(new_id(), ticket, "f00d"),
+        asked_for(ann, new_id(), "f00d"),      asked_for(ann, ticket, ""),
+        asked_for(ann, keyless.ticket.id, ""), asked_for(ann, keyless.ticket.id, "f00d")};
+    char index[STORE_INDEX_BYTES];
+
+    cr_assert_eq(insert_order(app, &made, index), 0);
+    for (size_t i = 0; i < ARRAY_LENGTH(others); i++)
+        cr_expect_eq(order_find_made(app->core.store, &others[i]), NOT_FOUND, "%zu", i);
+}
+
 Test(order_store, lists_what_is_overdue_and_open_earliest_first)
 {
     struct app *app = given_app();

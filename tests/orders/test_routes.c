@@ -316,6 +316,172 @@ Test(routes, the_same_key_gives_the_same_order)
     cr_expect_eq(count_documents(ORDERS, "{}"), 1);
 }
 
+/* ---- POST /api/orders again, where the answer was lost ---- */
+
+static const struct answer *order_by_key(const char *ticket_id, const char *key)
+{
+    char body[64], header[64];
+    struct question question = {
+        .method = "POST", .path = "/api/orders", .body = body, .headers = {header}};
+
+    snprintf(body, sizeof(body), "{\"ticketId\":\"%s\",\"price\":20}", ticket_id);
+    snprintf(header, sizeof(header), "Idempotency-Key: %s", key);
+    return ask_for(&question);
+}
+
+/* Leave the keys as a process does that is killed between the commit and the end: 30 s later. */
+static void kill_before_the_end(void)
+{
+    cleanup(bson_freep) bson_t *all = bson_new();
+    cleanup(bson_freep) bson_t *undo = BCON_NEW(
+        "$set", "{", "done", BCON_BOOL(false), "leaseUntil", BCON_DATE_TIME(0), "}", "$unset", "{",
+        "status", BCON_INT32(1), "answer", BCON_INT32(1), "etag", BCON_INT32(1), "}");
+    int64_t matched = 0;
+
+    cr_assert_eq(store_update(given_store(), "idempotency", all, undo, /* many= */ true, &matched),
+                 0);
+    cr_assert_gt(matched, 0);
+}
+
+/* Leave the keys as a 503 does: free. */
+static void free_the_keys(void)
+{
+    cleanup(bson_freep) bson_t *all = bson_new();
+    int64_t removed = 0;
+
+    cr_assert_eq(store_remove(given_store(), "idempotency", all, &removed), 0);
+    cr_assert_gt(removed, 0);
+}
+
+/* The copy of a ticket is withdrawn, and no order hears of it. */
+static void withdraw_unheard(const char *ticket_id)
+{
+    cleanup(bson_freep) bson_t *filter = bson_new();
+    cleanup(bson_freep) bson_t *change =
+        BCON_NEW("$set", "{", "status", BCON_UTF8("withdrawn"), "}");
+    int64_t matched = 0;
+
+    store_append_id(filter, "_id", ticket_id);
+    cr_assert_eq(
+        store_update(given_store(), "tickets", filter, change, /* many= */ false, &matched), 0);
+    cr_assert_eq(matched, 1);
+}
+
+Test(routes, a_key_whose_process_was_killed_after_the_commit_gives_its_order)
+{
+    const struct answer *first, *again;
+    const char *ticket;
+
+    given_orders();
+    ticket = given_ticket();
+    expect_status(first = order_by_key(ticket, "once"), 201);
+    cr_expect_null(strstr(first->body, "fingerprint"));
+    kill_before_the_end();
+    expect_status(again = order_by_key(ticket, "once"), 201);
+    cr_expect_str_eq(again->body, first->body);
+    cr_expect_str_eq(answer_header(again, "ETag", 0), "\"0\"");
+    cr_expect_null(answer_header(again, "Idempotency-Replayed", 0));
+    expect_status(again = order_by_key(ticket, "once"), 201);
+    cr_expect_str_eq(again->body, first->body);
+    cr_expect_not_null(answer_header(again, "Idempotency-Replayed", 0));
+    cr_expect_eq(count_documents(ORDERS, "{}"), 1);
+    cr_expect_eq(count_events(EVENT_ORDER_CREATED, answer_text(first, "id")), 1);
+}
+
+/* It takes the buyer's only place, and the price has risen above the one seen: neither counts. */
+Test(routes, a_key_that_a_503_set_free_gives_its_order_whatever_changed_meanwhile)
+{
+    static const char *const env[] = {"MAX_LIVE_ORDERS=1", NULL};
+    const struct answer *first, *again;
+    const char *ticket;
+
+    given_one_service("orders", env);
+    sign_as(ANN, ROLE_USER);
+    ticket = given_ticket();
+    expect_status(first = order_by_key(ticket, "once"), 201);
+    free_the_keys();
+    expect_status(again = order_by_key(ticket, "once"), 201);
+    cr_expect_str_eq(again->body, first->body);
+
+    say_ticket(ticket, 1, 2550, TICKET_AVAILABLE);
+    await_ticket(ticket, 1);
+    free_the_keys();
+    expect_status(again = order_by_key(ticket, "once"), 201);
+    cr_expect_str_eq(again->body, first->body);
+
+    say_payment(answer_text(first, "id"), EVENT_PAYMENT_STARTED, 0, PAYMENT_STARTED);
+    await_event(EVENT_ORDER_AWAITING, answer_text(first, "id"), 1);
+    free_the_keys();
+    expect_status(again = order_by_key(ticket, "once"), 201);
+    cr_expect_str_eq(answer_text(again, "id"), answer_text(first, "id"));
+    cr_expect_str_eq(answer_text(again, "status"), "awaiting:payment");
+    cr_expect_eq(count_documents(ORDERS, "{}"), 1);
+}
+
+Test(routes, an_order_is_given_again_to_the_request_that_made_it_and_to_no_other)
+{
+    const struct answer *first;
+    const char *ticket;
+
+    given_orders();
+    ticket = given_ticket();
+    expect_status(first = order_by_key(ticket, "once"), 201);
+    free_the_keys();
+    expect_refusal(order_by_key(ticket, "another"), 400, "ticketId", "Ticket is already reserved");
+    expect_refusal(order_at(ticket, "20"), 400, "ticketId", "Ticket is already reserved");
+    sign_as(BOB, ROLE_USER);
+    expect_refusal(order_by_key(ticket, "once"), 400, "ticketId", "Ticket is already reserved");
+    sign_as(ANN, ROLE_USER);
+    cr_expect_str_eq(order_by_key(ticket, "once")->body, first->body);
+    cr_expect_eq(count_documents(ORDERS, "{}"), 1);
+}
+
+/* It was killed before it could look whether the ticket was withdrawn while it was at it. */
+Test(routes, a_key_whose_order_has_yet_to_give_in_to_a_withdrawal_ends_it)
+{
+    const struct answer *first;
+    const char *ticket;
+
+    given_orders();
+    ticket = given_ticket();
+    expect_status(first = order_by_key(ticket, "once"), 201);
+    free_the_keys();
+    withdraw_unheard(ticket);
+    expect_refusal(order_by_key(ticket, "another"), 404, NULL, "Not Found");
+    cr_expect_eq(count_documents(ORDERS, "{\"open\":true}"), 1);
+    expect_refusal(order_by_key(ticket, "once"), 404, NULL, "Not Found");
+    cr_expect_str_eq(await_event(EVENT_ORDER_CANCELLED, answer_text(first, "id"), 1).order.cause,
+                     "ticket-withdrawn");
+}
+
+Test(routes, an_order_without_a_key_is_given_to_nobody_again)
+{
+    const char *ticket;
+
+    given_orders();
+    ticket = given_ticket();
+    given_order(ticket);
+    expect_refusal(order_by_key(ticket, "once"), 400, "ticketId", "Ticket is already reserved");
+}
+
+/* What was answered stays so. What was not is done anew: a cancelled order holds no ticket. */
+Test(routes, a_key_of_a_cancelled_order_makes_a_new_one_only_where_it_was_never_answered)
+{
+    const struct answer *first, *again;
+    const char *ticket;
+
+    given_orders();
+    ticket = given_ticket();
+    expect_status(first = order_by_key(ticket, "once"), 201);
+    expect_status(ask("DELETE", path_of(answer_text(first, "id")), NULL), 204);
+    cr_expect_str_eq(order_by_key(ticket, "once")->body, first->body);
+    kill_before_the_end();
+    expect_status(again = order_by_key(ticket, "once"), 201);
+    cr_expect_str_neq(answer_text(again, "id"), answer_text(first, "id"));
+    cr_expect_str_eq(answer_text(again, "status"), "created");
+    cr_expect_eq(count_documents(ORDERS, "{\"open\":true}"), 1);
+}
+
 /* ---- GET /api/orders, /api/orders/:id ---- */
 
 Test(routes, a_buyer_lists_own_orders_newest_first_and_pages_through_them)
