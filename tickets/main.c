@@ -1,6 +1,7 @@
 /*
  * tickets: what is for sale, and for which order it is held.
  */
+#include "common/idempotency.h"
 #include "common/money.h"
 #include "tickets/app.h"
 
@@ -26,13 +27,19 @@ static const enum event_type says[] = {
 /* What is for sale is listed again and again, so its indexes hold nothing else. */
 #define AVAILABLE "{\"partialFilterExpression\": {\"status\": \"available\"}}"
 
+/* A request that is repeated with its Idempotency-Key lists no second ticket. */
+#define ONE_EACH \
+    "{\"unique\": true, \"partialFilterExpression\": {\"fingerprint\": {\"$exists\": true}}}"
+
 static const struct store_index indexes[] = {
     {TICKETS, "tickets_newest", "{\"createdAt\": -1, \"_id\": -1}", AVAILABLE},
     {TICKETS, "tickets_price",  "{\"priceCents\": 1, \"_id\": 1}",  AVAILABLE},
     {TICKETS, "tickets_title",  "{\"titleKey\": 1, \"_id\": 1}",    AVAILABLE},
     {TICKETS, "tickets_words",  "{\"words\": 1}",                   AVAILABLE},
     {TICKETS, "tickets_seller", "{\"userId\": 1, \"createdAt\": -1, \"_id\": -1}", NULL},
+    {TICKETS, "one_ticket_per_request", "{\"fingerprint\": 1}", ONE_EACH},
     OUTBOX_INDEX(TICKETS),
+    IDEMPOTENCY_INDEX,
 };
 
 static const struct service_aggregate aggregates[] = {

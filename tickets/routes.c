@@ -51,8 +51,11 @@ static int route_create_ticket(struct app *app, const struct http_request *reque
     if (r != 0)
         return r;
     ticket_init(&ticket, request->session.user_id, title, price_cents, instant_now());
+    memcpy(ticket.fingerprint, request->fingerprint, sizeof(ticket.fingerprint));
     event_ticket_created(&ticket, &event);
     r = ticket_insert(app->core.outbox, &ticket, &event);
+    if (r == CONFLICT) /* this very request has listed it before, and its answer was lost */
+        r = ticket_find_made(app->core.store, &ticket);
     if (r != 0)
         return r;
     return reply_ticket(reply, 201, &ticket);
@@ -243,15 +246,15 @@ static int route_withdraw_ticket(struct app *app, const struct http_request *req
 }
 
 /* clang-format off */
-/*   method    path                   access     flags        handler               */
+/*   method    path                   access     flags                        handler               */
 const struct http_route ticket_routes[] = {
-    {"POST",   "/api/tickets",        SIGNED_IN, HTTP_BODY,   route_create_ticket   },
-    {"GET",    "/api/tickets",        PUBLIC,    HTTP_WORKER, route_list_tickets    },
-    {"GET",    "/api/tickets/mine",   SIGNED_IN, HTTP_WORKER, route_list_own_tickets},
-    {"GET",    "/api/tickets/events", PUBLIC,    HTTP_STREAM, route_stream_tickets  },
-    {"GET",    "/api/tickets/:id",    PUBLIC,    HTTP_WORKER, route_show_ticket     },
-    {"PUT",    "/api/tickets/:id",    SIGNED_IN, HTTP_BODY,   route_update_ticket   },
-    {"DELETE", "/api/tickets/:id",    SIGNED_IN, HTTP_WORKER, route_withdraw_ticket },
+    {"POST",   "/api/tickets",        SIGNED_IN, HTTP_BODY | HTTP_IDEMPOTENT, route_create_ticket   },
+    {"GET",    "/api/tickets",        PUBLIC,    HTTP_WORKER,                 route_list_tickets    },
+    {"GET",    "/api/tickets/mine",   SIGNED_IN, HTTP_WORKER,                 route_list_own_tickets},
+    {"GET",    "/api/tickets/events", PUBLIC,    HTTP_STREAM,                 route_stream_tickets  },
+    {"GET",    "/api/tickets/:id",    PUBLIC,    HTTP_WORKER,                 route_show_ticket     },
+    {"PUT",    "/api/tickets/:id",    SIGNED_IN, HTTP_BODY,                   route_update_ticket   },
+    {"DELETE", "/api/tickets/:id",    SIGNED_IN, HTTP_WORKER,                 route_withdraw_ticket },
 };
 /* clang-format on */
 const size_t ticket_route_count = ARRAY_LENGTH(ticket_routes);

@@ -115,7 +115,9 @@ int ticket_from_bson(const bson_t *document, struct ticket *ret_ticket)
     if (!store_read_id(document, "_id", ticket.id) ||
         !store_read_id(document, "userId", state->user_id) || ticket.version < 0 ||
         state->price_cents < 0 || state->status == TICKET_STATUS_COUNT ||
-        !text_copy(state->title, sizeof(state->title), store_read_text(document, "title", "")))
+        !text_copy(state->title, sizeof(state->title), store_read_text(document, "title", "")) ||
+        !text_copy(ticket.fingerprint, sizeof(ticket.fingerprint),
+                   store_read_text(document, "fingerprint", "")))
         return fail(-EIO, "a document in %s is not a ticket", TICKETS);
     *ret_ticket = ticket;
     return 0;
@@ -153,6 +155,22 @@ int ticket_find(struct store *store, const char *id, struct ticket *ret_ticket)
     return ticket_from_bson(document, ret_ticket);
 }
 
+int ticket_find_made(struct store *store, struct ticket *ticket)
+{
+    cleanup(bson_destroy) bson_t filter = BSON_INITIALIZER, options = BSON_INITIALIZER;
+    cleanup(bson_freep) bson_t *document = NULL;
+    int r;
+
+    if (ticket->fingerprint[0] == '\0')
+        return NOT_FOUND;
+    BSON_APPEND_UTF8(&filter, "fingerprint", ticket->fingerprint);
+    store_append_lasting(&options);
+    r = store_find(store, TICKETS, &filter, &options, &document);
+    if (r != 0)
+        return r;
+    return ticket_from_bson(document, ticket);
+}
+
 /* The title, and what lists find and sort it by. */
 static void append_title(bson_t *fields, const char *title)
 {
@@ -186,6 +204,8 @@ int ticket_insert(struct outbox *outbox, const struct ticket *ticket, const stru
     store_append_id(document, "userId", ticket->state.user_id);
     BSON_APPEND_UTF8(document, "status", ticket_status_name(ticket->state.status));
     BSON_APPEND_DATE_TIME(document, "createdAt", ticket->created_at_ms);
+    if (ticket->fingerprint[0] != '\0')
+        BSON_APPEND_UTF8(document, "fingerprint", ticket->fingerprint);
     return outbox_insert(outbox, TICKETS, document, event, /* ret_index= */ NULL);
 }
 

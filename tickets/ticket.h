@@ -20,6 +20,9 @@ struct ticket {
     int64_t version;
     int64_t created_at_ms;
     struct ticket_state state; /* title, price, seller, status, order */
+    /* Of the request that listed it, if that had an Idempotency-Key (http.h); or "". Neither
+     * replies nor events tell it. */
+    char fingerprint[FINGERPRINT_BYTES];
 };
 
 /* What an event does to a ticket. */
@@ -51,11 +54,15 @@ void ticket_to_json(const struct ticket *ticket, const char *key, struct writer 
 /* 0 or NOT_FOUND. */
 must_check int ticket_find(struct store *store, const char *id, struct ticket *ret_ticket);
 
+/* Was `ticket`, which is not stored, listed before by the same request, now repeated? 0: it is the
+ * one with its fingerprint now, and will last. NOT_FOUND: there is none; it is as it was. */
+must_check int ticket_find_made(struct store *store, struct ticket *ticket);
+
 /* What an event says of a ticket's document. */
 struct recovered;
 void ticket_from_event(const struct event *event, struct recovered *ret_fields);
 
-/* Insert a new ticket with its event. */
+/* Insert a new ticket with its event. CONFLICT: there is one with its fingerprint. */
 must_check int ticket_insert(struct outbox *outbox, const struct ticket *ticket,
                              const struct event *event);
 

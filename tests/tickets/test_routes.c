@@ -160,6 +160,119 @@ Test(create, a_price_may_be_a_string_and_the_bounds_belong_to_the_range)
     cr_assert_float_eq(answer_number(create("a", "1000000"), "price"), 1000000, 1e-9);
 }
 
+/* --- create, again --- */
+
+static const struct answer *create_by_key(const char *body, const char *key)
+{
+    char header[64];
+
+    snprintf(header, sizeof(header), "Idempotency-Key: %s", key);
+    return ask_for(&(struct question){
+        .method = "POST", .path = "/api/tickets", .body = body, .headers = {header}});
+}
+
+/* Leave the keys as a process does that is killed between the commit and the end: 30 s later. */
+static void kill_before_the_end(void)
+{
+    cleanup(bson_freep) bson_t *all = bson_new();
+    cleanup(bson_freep) bson_t *undo = BCON_NEW(
+        "$set", "{", "done", BCON_BOOL(false), "leaseUntil", BCON_DATE_TIME(0), "}", "$unset", "{",
+        "status", BCON_INT32(1), "answer", BCON_INT32(1), "etag", BCON_INT32(1), "}");
+    int64_t matched = 0;
+
+    cr_assert_eq(store_update(given_store(), "idempotency", all, undo, /* many= */ true, &matched),
+                 0);
+    cr_assert_gt(matched, 0);
+}
+
+/* Leave the keys as a 503 does: free. */
+static void free_the_keys(void)
+{
+    cleanup(bson_freep) bson_t *all = bson_new();
+    int64_t removed = 0;
+
+    cr_assert_eq(store_remove(given_store(), "idempotency", all, &removed), 0);
+    cr_assert_gt(removed, 0);
+}
+
+Test(create, the_same_key_gives_the_same_ticket)
+{
+    const struct answer *first, *again;
+
+    given_tickets();
+    expect_status(first = create_by_key(TERMS, "once"), 201);
+    cr_assert_null(strstr(first->body, "fingerprint"));
+    expect_status(again = create_by_key(TERMS, "once"), 201);
+    cr_assert_str_eq(again->body, first->body);
+    cr_assert_str_eq(answer_header(again, "Idempotency-Replayed", 0), "true");
+    expect_refusal(create_by_key(TERMS " ", "once"), 422, NULL,
+                   "Idempotency-Key was used with another body");
+    expect_refusal(create_by_key(TERMS, "caf\xc3\xa9"), 400, NULL,
+                   "Idempotency-Key must be 1 to 255 printable characters");
+    cr_assert_eq(count_documents("tickets", "{}"), 1);
+}
+
+Test(create, a_key_whose_process_was_killed_after_the_commit_gives_its_ticket)
+{
+    const struct answer *first, *again;
+
+    given_tickets();
+    expect_status(first = create_by_key(TERMS, "once"), 201);
+    kill_before_the_end();
+    expect_status(again = create_by_key(TERMS, "once"), 201);
+    cr_assert_str_eq(again->body, first->body);
+    cr_assert_str_eq(answer_header(again, "ETag", 0), "\"0\"");
+    cr_assert_null(answer_header(again, "Idempotency-Replayed", 0));
+    expect_status(again = create_by_key(TERMS, "once"), 201);
+    cr_assert_str_eq(again->body, first->body);
+    cr_assert_not_null(answer_header(again, "Idempotency-Replayed", 0));
+    cr_assert_eq(count_documents("tickets", "{}"), 1);
+    cr_assert_eq(count_events(EVENT_TICKET_CREATED, answer_text(first, "id")), 1);
+}
+
+/* Also after it was changed and taken back: it is what this request has made. */
+Test(create, a_key_that_a_503_set_free_gives_its_ticket_as_it_is_by_now)
+{
+    const struct answer *first, *again;
+
+    given_tickets();
+    expect_status(first = create_by_key(TERMS, "once"), 201);
+    expect_status(ask("PUT", path_of(answer_text(first, "id")), "{\"title\":\"Ball\",\"price\":3}"),
+                  200);
+    free_the_keys();
+    expect_status(again = create_by_key(TERMS, "once"), 201);
+    cr_assert_str_eq(answer_text(again, "id"), answer_text(first, "id"));
+    cr_assert_str_eq(answer_text(again, "title"), "Ball");
+    cr_assert_str_eq(answer_header(again, "ETag", 0), "\"1\"");
+
+    expect_status(ask("DELETE", path_of(answer_text(first, "id")), NULL), 204);
+    free_the_keys();
+    expect_status(again = create_by_key(TERMS, "once"), 201);
+    cr_assert_str_eq(answer_text(again, "id"), answer_text(first, "id"));
+    cr_assert_str_eq(answer_text(again, "status"), "withdrawn");
+    cr_assert_eq(count_documents("tickets", "{}"), 1);
+}
+
+Test(create, a_ticket_is_given_again_to_the_request_that_listed_it_and_to_no_other)
+{
+    const struct answer *first;
+
+    given_tickets();
+    expect_status(first = create_by_key(TERMS, "once"), 201);
+    free_the_keys();
+    cr_assert_str_neq(answer_text(create_by_key(TERMS, "another"), "id"), answer_text(first, "id"));
+    cr_assert_str_neq(given_ticket("Opera", "30.5"), answer_text(first, "id"));
+    cr_assert_str_neq(given_ticket("Opera", "30.5"), answer_text(first, "id"));
+    cr_assert_str_neq(answer_text(create_by_key(TERMS " ", "once"), "id"),
+                      answer_text(first, "id"));
+    free_the_keys();
+    sign_as(OTHER, ROLE_USER);
+    cr_assert_str_neq(answer_text(create_by_key(TERMS, "once"), "id"), answer_text(first, "id"));
+    sign_as(SELLER, ROLE_USER);
+    cr_assert_str_eq(create_by_key(TERMS, "once")->body, first->body);
+    cr_assert_eq(count_documents("tickets", "{}"), 6);
+}
+
 /* --- show --- */
 
 Test(show, anybody_sees_a_ticket)
