@@ -34,6 +34,7 @@ from manifests import (Manifests, containers_of, labels_of, name_of, names_of_se
 KUBERNETES = ("kubernetes-1.34", "kubernetes-1.36")
 OPERATORS = ("gateway-api", "keda", "cert-manager")
 START_SECONDS = 6 * 3600  # a store may be away for hours, and a week of events be read again
+AGREED = ("CURRENCY", "SESSION_COOKIE")  # settings of services that pages must know as they do
 
 
 # ---- schema ----
@@ -97,6 +98,8 @@ def names_in(pod):
         for row in container.get("env", []):
             if ref := row.get("valueFrom", {}).get("secretKeyRef"):
                 yield "Secret", ref["name"], ref["key"]
+            if ref := row.get("valueFrom", {}).get("configMapKeyRef"):
+                yield "ConfigMap", ref["name"], None
     for volume in spec_of(pod).get("volumes", []):
         if "configMap" in volume:
             yield "ConfigMap", volume["configMap"]["name"], None
@@ -211,10 +214,16 @@ def check_settings(manifests, described, root):
     for name, config in manifests.all("ConfigMap").items():
         for setting in sorted(set(config["data"]) - known if name.startswith("settings") else ()):
             manifests.complain(f"ConfigMap {name}", f"{setting} is nobody's setting")
-    client = spec_of(manifests.pods["client"])["containers"][0]
-    for row in client["env"]:
-        manifests.expect("Deployment client", row["name"] in client_settings(root),
-                         f"{row['name']} is set, but is no setting of client")
+    client = {row["name"]: row for row in
+              spec_of(manifests.pods["client"])["containers"][0]["env"]}
+    for setting in client:
+        manifests.expect("Deployment client", setting in client_settings(root),
+                         f"{setting} is set, but is no setting of client")
+    for setting in AGREED:
+        ref = client.get(setting, {}).get("valueFrom", {}).get("configMapKeyRef", {})
+        manifests.expect("Deployment client", ref.get("key") == setting
+                         and ref["name"].startswith("settings") and ref.get("optional"),
+                         f"{setting} is not that of the services")
     edge = {row["name"]: row.get("value") for row in
             spec_of(manifests.pods["edge"])["containers"][0]["env"]}
     upstreams = edge["UPSTREAMS"].split()
@@ -305,6 +314,7 @@ def check_compose(root, schemas, described, complaints):
     with open(f"{root}/compose.yaml", encoding="utf-8") as file:
         compose = yaml.load(file, yaml.CSafeLoader)
     services = compose["services"]
+    client = services["client"]["environment"]
     schema = jsonschema.Draft202012Validator(kinds_in(schemas, "compose"))
     complaints += [f"compose.yaml: {error.json_path}: {error.message[:200]}"
                    for error in schema.iter_errors(compose)]
@@ -317,6 +327,9 @@ def check_compose(root, schemas, described, complaints):
                        for s in sorted(given - set(settings))]
         complaints += [f"compose.yaml: {name}: {s} must be set"
                        for s, default in settings.items() if default is None and s not in given]
+        complaints += [f"compose.yaml: client: {s} is not that of {name}"
+                       for s in AGREED if s in settings
+                       and client.get(s) != services[name]["environment"].get(s)]
     for name, service in services.items():
         complaints += [f"compose.yaml: {name}: {problem}"
                        for problem in check_image(service["image"])]
