@@ -169,6 +169,68 @@ test('tickets on the page are taken, freed, re-priced and withdrawn before oneâ€
   assert.deepEqual(await names(page), ['Flute 01', 'Flute 02']); // nothing moves
 });
 
+test('an answer that events have overtaken brings nothing back, on any page', async t => {
+  for (const { title, path, question } of [
+    { title: 'Bassoon', path: () => '/?q=bassoon', question: () => '/api/tickets?' },
+    { title: 'Cornet', path: () => '/listings', question: () => '/api/tickets/mine?' },
+    { title: 'Zither', path: id => `/tickets/${id}`, question: id => `/api/tickets/${id}` },
+  ]) {
+    const seller = await newPerson(stack);
+    const { id } = await listTicket(seller, { title, price: 20 });
+    const page = await openPage(t, seller);
+    const seen = [];
+    await page.exposeFunction('see', text => seen.push(text));
+    const [asked, mayAsk, answered, mayHear] = Array.from({ length: 4 }, () =>
+      Promise.withResolvers(),
+    );
+    await page.route(
+      url => url.href.startsWith(stack.url + question(id)),
+      async route => {
+        asked.resolve();
+        await mayAsk.promise;
+        const response = await route.fetch();
+        answered.resolve();
+        await mayHear.promise;
+        await route.fulfill({ response });
+      },
+      { times: 1 },
+    );
+    const changesTo = async price => {
+      const { status } = await api(seller, 'PUT', `/api/tickets/${id}`, { title, price });
+      assert.equal(status, 200);
+    };
+    const shows = price => page.getByText(`$${price}.00`).first().waitFor();
+
+    await page.goto(path(id));
+    await page.evaluate(() => {
+      const main = document.querySelector('main');
+      new MutationObserver(() => globalThis.see(main.textContent)).observe(main, {
+        subtree: true,
+        childList: true,
+        characterData: true,
+      });
+    });
+    await asked.promise; // the stream is open
+    await changesTo(30);
+    await shows(30);
+    mayAsk.resolve();
+    await answered.promise;
+    await changesTo(40);
+    await shows(40);
+    const heard = page.waitForEvent('requestfinished', request =>
+      request.url().startsWith(stack.url + question(id)),
+    );
+    mayHear.resolve();
+    await heard;
+    await changesTo(50);
+    await shows(50);
+
+    const first = seen.findIndex(text => text.includes('$40.00'));
+    assert(first >= 0, path(id));
+    assert(!seen.slice(first).some(text => text.includes('$30.00')), path(id));
+  }
+});
+
 test('what is newly listed waits behind a button, and is shown when that is pressed', async t => {
   const seller = await tickets('Tuba', 1);
   const page = await openPage(t, stack);

@@ -6,9 +6,10 @@ import { useEffect, useRef, useTransition } from 'react';
 import { Button, ButtonLink } from '@/components/button';
 import { Icon } from '@/components/icon';
 import { TicketCard } from '@/components/ticket-card';
+import type { Heard } from '@/lib/heard';
 import { moreOf, searchHref, type Search } from '@/lib/search';
 import type { Ticket } from '@/lib/types';
-import { useShown, type Heard } from './use-shown';
+import { useShown } from './use-shown';
 import styles from './ticket-grid.module.css';
 
 interface TicketGridProps {

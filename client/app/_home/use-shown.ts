@@ -16,15 +16,10 @@ import { useLive } from '@/lib/live';
 import { searchPath, type Search } from '@/lib/search';
 import { titleParts } from '@/lib/title';
 import type { Page, Ticket } from '@/lib/types';
+import { useHeard } from '@/lib/use-heard';
 
 const LOOK_AGAIN_MS = 30000;
 const ASK_AT_ONCE = 12; // of tickets that are no longer in the list
-
-/* A ticket's latest known state; `taken`: it was seen in another than available. */
-export interface Heard {
-  ticket: Ticket;
-  taken: boolean;
-}
 
 const WORDS = {
   available: 'is free again',
@@ -39,24 +34,14 @@ function madeSince(id: string, iso: string): boolean {
 }
 
 export function useShown(tickets: Ticket[], search: Search, drawnAt: string) {
-  const [heard, setHeard] = useState<ReadonlyMap<string, Heard>>(new Map());
+  const { latest, hear } = useHeard(tickets);
   const [fresh, setFresh] = useState<string[]>([]);
   const [said, say] = useState('');
   const loading = useRef(false);
 
-  const latest = (drawn: Ticket): Heard => {
-    const news = heard.get(drawn.id);
-    return news && news.ticket.version > drawn.version ? news : { ticket: drawn, taken: false };
-  };
-
-  const hear = (news: Ticket) => {
-    const drawn = tickets.find(ticket => ticket.id === news.id);
-    if (!drawn) return;
-    const before = latest(drawn);
-    if (news.version <= before.ticket.version) return;
-    const taken = before.taken || news.status !== 'available';
-    setHeard(map => new Map(map).set(news.id, { ticket: news, taken }));
-    if (news.status !== before.ticket.status)
+  const take = (news: Ticket) => {
+    const before = hear(news);
+    if (before && news.status !== before.status)
       say(`${titleParts(news.title).name} ${WORDS[news.status]}.`);
   };
 
@@ -68,7 +53,7 @@ export function useShown(tickets: Ticket[], search: Search, drawnAt: string) {
       const { results } = reply.data;
       const known = new Set(tickets.map(ticket => ticket.id));
       setFresh(results.map(({ id }) => id).filter(id => !known.has(id) && madeSince(id, drawnAt)));
-      results.forEach(hear);
+      results.forEach(take);
       const listed = new Set(results.map(ticket => ticket.id));
       const gone = tickets.filter(
         drawn => !listed.has(drawn.id) && latest(drawn).ticket.status === 'available',
@@ -76,7 +61,7 @@ export function useShown(tickets: Ticket[], search: Search, drawnAt: string) {
       await Promise.all(
         gone.slice(0, ASK_AT_ONCE).map(async ({ id }) => {
           const one = await ask<Ticket>(`/api/tickets/${id}`);
-          if (one.ok && one.data) hear(one.data);
+          if (one.ok && one.data) take(one.data);
         }),
       );
     }
@@ -85,7 +70,7 @@ export function useShown(tickets: Ticket[], search: Search, drawnAt: string) {
 
   const ids = tickets.map(ticket => ticket.id).join(',');
   useLive<Ticket>(`/api/tickets/events?ids=${ids}`, 'ticket', {
-    onEvent: hear,
+    onEvent: take,
     onGap: () => void load(),
   });
 

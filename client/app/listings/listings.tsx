@@ -13,6 +13,7 @@ import { ask } from '@/lib/browser';
 import { useLive } from '@/lib/live';
 import { titleParts } from '@/lib/title';
 import type { Page, Ticket } from '@/lib/types';
+import { useHeard } from '@/lib/use-heard';
 import styles from './listings.module.css';
 
 const SAID = {
@@ -31,26 +32,22 @@ interface ListingsProps {
 export function Listings({ tickets: drawn, path }: ListingsProps) {
   const money = useMoney();
   const list = useRef<HTMLUListElement>(null);
-  const [heard, setHeard] = useState<ReadonlyMap<string, Ticket>>(new Map());
+  const { latest, hear } = useHeard(drawn);
   const [said, say] = useState('');
 
-  const tickets = drawn.map(ticket => {
-    const news = heard.get(ticket.id);
-    return news && news.version > ticket.version ? news : ticket;
-  });
-  const hear = (news: Ticket) => {
-    const known = tickets.find(ticket => ticket.id === news.id);
-    if (!known || news.version <= known.version) return;
-    setHeard(map => new Map(map).set(news.id, news));
-    if (news.status !== known.status) say(`${titleParts(news.title).name} ${SAID[news.status]}.`);
+  const tickets = drawn.map(ticket => latest(ticket).ticket);
+  const take = (news: Ticket) => {
+    const before = hear(news);
+    if (before && news.status !== before.status)
+      say(`${titleParts(news.title).name} ${SAID[news.status]}.`);
   };
   const load = async () => {
     const reply = await ask<Page<Ticket>>(path);
-    reply.data?.results?.forEach(hear);
+    reply.data?.results?.forEach(take);
   };
   const ids = drawn.map(ticket => ticket.id).join(',');
   useLive<Ticket>(`/api/tickets/events?ids=${ids}`, 'ticket', {
-    onEvent: hear,
+    onEvent: take,
     onGap: () => void load(),
   });
 
@@ -75,7 +72,7 @@ export function Listings({ tickets: drawn, path }: ListingsProps) {
           <Row
             key={ticket.id}
             ticket={ticket}
-            onHear={hear}
+            onHear={take}
             onDone={() => list.current?.focus({ preventScroll: true })}
           />
         ))}

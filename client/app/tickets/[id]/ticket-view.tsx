@@ -16,6 +16,7 @@ import { classes } from '@/lib/classes';
 import { useLive } from '@/lib/live';
 import { titleParts } from '@/lib/title';
 import type { Ticket } from '@/lib/types';
+import { useHeard } from '@/lib/use-heard';
 import { Box, type Role } from './box';
 import { Steps } from './steps';
 import styles from './ticket.module.css';
@@ -37,17 +38,17 @@ interface TicketViewProps {
 export function TicketView({ ticket: drawn, viewer, myOrder }: TicketViewProps) {
   const router = useRouter();
   const stub = useRef<HTMLElement>(null);
-  const [heard, setHeard] = useState(drawn);
+  const { latest, hear } = useHeard([drawn]);
   const [firstPrice] = useState(drawn.price);
   const [said, say] = useState('');
-  const ticket = heard.version > drawn.version ? heard : drawn;
+  const { ticket } = latest(drawn);
   const { name, where, seat } = titleParts(ticket.title);
 
-  const hear = (news: Ticket) => {
-    if (news.version <= ticket.version) return;
-    setHeard(news);
-    if (news.price !== ticket.price) say('The price has changed.');
-    if (news.status !== ticket.status) {
+  const take = (news: Ticket) => {
+    const before = hear(news);
+    if (!before) return;
+    if (news.price !== before.price) say('The price has changed.');
+    if (news.status !== before.status) {
       say(SAID[news.status]);
       // The button that has the focus is about to go; its place stays.
       if (stub.current?.contains(document.activeElement)) stub.current.focus();
@@ -56,10 +57,10 @@ export function TicketView({ ticket: drawn, viewer, myOrder }: TicketViewProps) 
   };
   const load = async () => {
     const reply = await ask<Ticket>(`/api/tickets/${drawn.id}`);
-    if (reply.ok && reply.data) hear(reply.data);
+    if (reply.ok && reply.data) take(reply.data);
   };
   useLive<Ticket>(`/api/tickets/events?ids=${drawn.id}`, 'ticket', {
-    onEvent: hear,
+    onEvent: take,
     onGap: () => void load(),
   });
 
@@ -109,7 +110,7 @@ export function TicketView({ ticket: drawn, viewer, myOrder }: TicketViewProps) 
             was={firstPrice === ticket.price ? undefined : firstPrice}
             role={role}
             myOrder={myOrder}
-            onHear={hear}
+            onHear={take}
             onTaken={async () => {
               stub.current?.focus();
               await load();
