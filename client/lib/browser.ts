@@ -5,6 +5,8 @@
 import type { ApiError } from './types';
 
 const TIMEOUT_MS = 20000; // a payment may wait for Stripe
+const TRY_MS = 2000;
+const PAUSE_MS = 250;
 
 export interface Reply<T> {
   ok: boolean;
@@ -106,6 +108,20 @@ export async function ask<T>(path: string, question: Question = {}): Promise<Rep
   const reply = await askOnce<T>(path, question);
   if (reply.status !== 401 || (await isSignedIn())) return reply;
   return (await refreshSession()) ? askOnce<T>(path, question) : reply;
+}
+
+/* Ask, and again for up to TRY_MS, while the answer is one that may be another in a moment. */
+export async function askWhile<T>(
+  path: string,
+  question: Question,
+  isEarly: (reply: Reply<T>) => boolean,
+): Promise<Reply<T>> {
+  const until = Date.now() + TRY_MS;
+  for (;;) {
+    const reply = await ask<T>(path, question);
+    if (!isEarly(reply) || Date.now() > until) return reply;
+    await new Promise(resolve => setTimeout(resolve, PAUSE_MS));
+  }
 }
 
 /* The errors by field; those of no field, or of one the form does not have, under ''. */

@@ -4,3 +4,11 @@ export function newKey(): string {
     byte.toString(16).padStart(2, '0'),
   ).join('');
 }
+
+/* The key of what is sent: the same again has the same one, for as long as `keys` are kept. */
+export function keyOf(keys: Map<string, string>, content: unknown): string {
+  const text = JSON.stringify(content);
+  const key = keys.get(text) ?? newKey();
+  keys.set(text, key);
+  return key;
+}

@@ -2,15 +2,12 @@
  * Ordering a ticket, at the price the reader saw.
  *
  * A ticket that was just listed may be unknown to the orders service for a moment, and a click that
- * was sent twice may still be running: both are asked again, for up to TRY_MS. An idempotency key
- * names the click, so that asking again never makes two orders; where no answer came it is kept for
- * the next attempt (`unsure`).
+ * was sent twice may still be running: both are asked again for a while (askWhile). An idempotency
+ * key names the click, so that asking again never makes two orders; where no answer came it is kept
+ * for the next attempt (`unsure`).
  */
-import { ask, type Reply } from './browser';
+import { askWhile, type Reply } from './browser';
 import type { Order } from './types';
-
-const TRY_MS = 2000;
-const PAUSE_MS = 250;
 
 export type Outcome =
   | { kind: 'ordered'; order: Order }
@@ -39,16 +36,10 @@ function outcomeOf({ ok, status, data, errors }: Reply<Answer>): Outcome {
 }
 
 export async function placeOrder(ticketId: string, price: number, key: string): Promise<Outcome> {
-  const until = Date.now() + TRY_MS;
-  for (;;) {
-    const reply = await ask<Answer>('/api/orders', {
-      method: 'POST',
-      body: { ticketId, price },
-      headers: { 'Idempotency-Key': key },
-    });
-    const again =
-      reply.status === 404 || (reply.status === 409 && reply.data?.currentPrice === undefined);
-    if (!again || Date.now() > until) return outcomeOf(reply);
-    await new Promise(resolve => setTimeout(resolve, PAUSE_MS));
-  }
+  const reply = await askWhile<Answer>(
+    '/api/orders',
+    { method: 'POST', body: { ticketId, price }, headers: { 'Idempotency-Key': key } },
+    ({ status, data }) => status === 404 || (status === 409 && data?.currentPrice === undefined),
+  );
+  return outcomeOf(reply);
 }

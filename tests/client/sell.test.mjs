@@ -134,6 +134,56 @@ test('a ticket that was changed elsewhere meanwhile is shown, and the seller cho
   assert.equal((await api(seller, 'GET', `/api/tickets/${ticket.id}`)).body.price, 25);
 });
 
+test('a change whose answer was lost is not denied when it is made again', async t => {
+  const { seller, ticket, page } = await editing(t, [/ERR_FAILED/, /status of 412/]);
+  const path = `/api/tickets/${ticket.id}`;
+  await page.route(
+    `**${path}`,
+    async route => {
+      await route.fetch(); // it is saved, and the answer is lost
+      await route.abort();
+    },
+    { times: 1 },
+  );
+
+  await titleField(page).fill('  Hamlet: row 7 ');
+  await priceField(page).fill('25,5');
+  const button = page.getByRole('button', { name: 'Save the changes' });
+  await button.click();
+  await page.getByRole('alert').filter({ hasText: 'The connection was lost' }).waitFor();
+  await button.click();
+  await page.waitForURL(`**/tickets/${ticket.id}`);
+  await page.getByRole('region', { name: 'Purchase' }).getByText('$25.50').waitFor();
+  assert.equal((await api(seller, 'GET', path)).body.version, 1); // saved once
+});
+
+test('a listing whose answer was lost is sent again as the same, and a changed one is not', async t => {
+  const page = await openPage(t, await newPerson(stack), { expected: [/ERR_FAILED/] });
+  const keys = [];
+  await page.route('**/api/tickets', async route => {
+    keys.push(route.request().headers()['idempotency-key']);
+    return keys.length < 4 ? route.abort() : route.continue();
+  });
+  await page.goto('/tickets/new');
+  await titleField(page).fill('Woyzeck: row 1');
+  const button = page.getByRole('button', { name: 'Put it up for sale' });
+  const alert = page.getByRole('alert').filter({ hasText: 'The connection was lost' });
+
+  for (const price of ['20', '20', '21']) {
+    await priceField(page).fill(price);
+    await button.click();
+    await alert.waitFor();
+  }
+  await priceField(page).fill('20');
+  await button.click();
+  await heading(page, 'Woyzeck');
+  assert.match(keys[0], /^[0-9a-f]{32}$/);
+  assert.deepEqual(
+    keys.map(key => keys.indexOf(key)),
+    [0, 0, 2, 0],
+  );
+});
+
 test('a ticket is withdrawn after a second question, and whoever looks at it sees so', async t => {
   const seller = await newPerson(stack);
   const ticket = await listTicket(seller, { title: 'Faust: box 3', price: 20 });

@@ -12,7 +12,9 @@ import { Field } from '@/components/field';
 import { useCurrencySign } from '@/components/money';
 import { Notice } from '@/components/notice';
 import { TicketCard } from '@/components/ticket-card';
-import { ask, byField } from '@/lib/browser';
+import { byField } from '@/lib/browser';
+import { keyOf } from '@/lib/idempotency-key';
+import { editTicket, listTicket } from '@/lib/save-ticket';
 import type { Ticket } from '@/lib/types';
 import { ChangedMeanwhile } from './changed-meanwhile';
 import styles from './ticket-form.module.css';
@@ -26,6 +28,7 @@ export function TicketForm({ ticket }: { ticket?: Ticket }) {
   const router = useRouter();
   const sign = useCurrencySign();
   const form = useRef<HTMLFormElement>(null);
+  const keys = useRef(new Map<string, string>());
   const [title, setTitle] = useState(ticket?.title ?? '');
   const [price, setPrice] = useState(ticket ? ticket.price.toFixed(2) : '');
   const [base, setBase] = useState(ticket);
@@ -35,14 +38,8 @@ export function TicketForm({ ticket }: { ticket?: Ticket }) {
   const [signedOut, setSignedOut] = useState(false);
 
   const save = () => {
-    const body = { title, price: plainPrice(price) };
-    return base
-      ? ask<Ticket>(`/api/tickets/${base.id}`, {
-          method: 'PUT',
-          body,
-          headers: { 'If-Match': `"${base.version}"` },
-        })
-      : ask<Ticket>('/api/tickets', { method: 'POST', body });
+    const written = { title, price: plainPrice(price) };
+    return base ? editTicket(base, written) : listTicket(written, keyOf(keys.current, written));
   };
 
   const submit = async (event: FormEvent) => {
@@ -52,23 +49,21 @@ export function TicketForm({ ticket }: { ticket?: Ticket }) {
     setErrors({});
     setChanged(null);
     setSignedOut(false);
-    const reply = await save();
-    if (reply.ok && reply.data) {
-      router.push(`/tickets/${reply.data.id}`);
+    const result = await save();
+    if (result.kind === 'saved') {
+      router.push(`/tickets/${result.id}`); // stays busy until that page is here
       return;
     }
     setBusy(false);
-    if (reply.status === 401) {
+    if (result.kind === 'signed-out') {
       setSignedOut(true);
       return;
     }
-    if (reply.status === 412 && base) {
-      const now = await ask<Ticket>(`/api/tickets/${base.id}`);
-      if (now.ok && now.data) setChanged(now.data);
-      else setErrors({ '': now.errors[0]?.message ?? '' });
+    if (result.kind === 'changed') {
+      setChanged(result.now);
       return;
     }
-    const wrong = byField(reply.errors, ['title', 'price']);
+    const wrong = byField(result.errors, ['title', 'price']);
     setErrors(wrong);
     const first = wrong.title ? 'title' : wrong.price ? 'price' : null;
     if (first) form.current?.querySelector<HTMLInputElement>(`[name=${first}]`)?.focus();
