@@ -15,7 +15,7 @@ export type Outcome =
   | { kind: 'taken' }
   | { kind: 'too-many' }
   | { kind: 'signed-out' }
-  | { kind: 'gone' }
+  | { kind: 'unheard-of' } // or gone: tickets knows which
   | { kind: 'unsure'; message: string }
   | { kind: 'refused'; message: string };
 
@@ -27,7 +27,7 @@ function outcomeOf({ ok, status, data, errors }: Reply<Answer>): Outcome {
   if (status === 409 && data?.currentPrice !== undefined)
     return { kind: 'price', seen: data.seenPrice ?? 0, current: data.currentPrice };
   if (status === 401) return { kind: 'signed-out' };
-  if (status === 404) return { kind: 'gone' };
+  if (status === 404) return { kind: 'unheard-of' };
   if (status === 0 || status === 409 || status === 429 || status >= 500)
     return { kind: 'unsure', message };
   if (message === 'Ticket is already reserved') return { kind: 'taken' };

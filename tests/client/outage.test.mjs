@@ -4,7 +4,16 @@
  */
 import assert from 'node:assert/strict';
 
-import { api, listTicket, newPerson, openPage, orderTicket, startStack, test } from './harness.mjs';
+import {
+  api,
+  eventually,
+  listTicket,
+  newPerson,
+  openPage,
+  orderTicket,
+  startStack,
+  test,
+} from './harness.mjs';
 import {
   charges,
   deafen,
@@ -106,6 +115,32 @@ test('a click to buy that finds no orders service says so, and buys when it is m
   });
   await button.click();
   await page.waitForURL('**/orders/*');
+  await heading(page, 'Almost yours');
+  assert.equal((await api(buyer, 'GET', '/api/orders')).body.length, 1);
+});
+
+test('a ticket of which orders has not heard stays for sale, and is bought a moment later', async t => {
+  const buyer = await newPerson(stack);
+  const seller = await newPerson(stack);
+  const page = await openPage(t, buyer, { expected: [/status of 404/, AWAY] });
+  const button = page.getByRole('button', { name: 'Buy for $15.00' });
+  const notice = page.getByRole('status').filter({ hasText: 'only just listed' });
+
+  await stack.tell('kill nats');
+  try {
+    const ticket = await listTicket(seller, { title: 'Norma: row 1', price: 15 });
+    await page.goto(`/tickets/${ticket.id}`);
+    await button.click();
+    await notice.waitFor();
+    await page.getByText('Available', { exact: true }).waitFor();
+  } finally {
+    await stack.tell('start nats');
+  }
+  await eventually(async () => {
+    const order = { ticketId: page.url().split('/').at(-1), price: 0.5 }; // below what it costs
+    return (await api(seller, 'POST', '/api/orders', order)).status !== 404;
+  }, 'orders has heard of the ticket');
+  await button.click();
   await heading(page, 'Almost yours');
   assert.equal((await api(buyer, 'GET', '/api/orders')).body.length, 1);
 });

@@ -93,6 +93,24 @@ test('who clicks on what was just taken is told so kindly, at once', async t => 
   await page.getByRole('region', { name: 'Purchase' }).and(page.locator(':focus')).waitFor();
 });
 
+test('who clicks on what was just withdrawn is told so, and finds other tickets', async t => {
+  const { seller, ticket } = await aTicket();
+  const buyer = await newPerson(stack);
+  const page = await openPage(t, buyer, { expected: [/status of 404/] });
+  await deafen(page);
+  await page.goto(`/tickets/${ticket.id}`);
+  assert.equal((await api(seller, 'DELETE', `/api/tickets/${ticket.id}`)).status, 204);
+  await eventually(async () => {
+    const order = { ticketId: ticket.id, price: 0.5 };
+    return (await api(buyer, 'POST', '/api/orders', order)).status === 404;
+  }, 'orders has heard of the withdrawal');
+
+  await buyButton(page).click();
+  await page.getByRole('heading', { name: 'Withdrawn' }).waitFor();
+  await page.getByRole('link', { name: 'Other tickets for this event' }).waitFor();
+  await page.getByRole('region', { name: 'Purchase' }).and(page.locator(':focus')).waitFor();
+});
+
 test('a price that rose unseen is asked about, with both prices, and can be left or agreed to', async t => {
   const { seller, ticket } = await aTicket(20);
   const buyer = await newPerson(stack);

@@ -7,6 +7,7 @@ import { test, type TestContext } from 'node:test';
 
 import { latestOf, withNews, type HeardById } from '../../../client/lib/heard';
 import { keyOf } from '../../../client/lib/idempotency-key';
+import { placeOrder } from '../../../client/lib/place-order';
 import { editTicket, listTicket } from '../../../client/lib/save-ticket';
 import type { Ticket } from '../../../client/lib/types';
 
@@ -112,6 +113,14 @@ test('a change of which nobody can say whether it is there is not called saved',
     apiAnswers(t, () => refuses(412, 'Version changed'), second);
     assert.equal((await editTicket(base, written)).kind, 'refused');
   }
+});
+
+test('an order of a ticket that orders does not know is tried for a while, by one key', async t => {
+  let now = 0;
+  t.mock.method(Date, 'now', () => (now += 700));
+  const asked = apiAnswers(t, () => refuses(404, 'Not Found'));
+  assert.deepEqual(await placeOrder('t', 20, 'k'), { kind: 'unheard-of' });
+  assert(asked.length > 1 && asked.every(({ headers }) => headers.get('idempotency-key') === 'k'));
 });
 
 test('of a ticket the newest version counts, in whatever order its versions are heard', () => {

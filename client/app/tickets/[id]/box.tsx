@@ -26,11 +26,12 @@ interface BoxProps {
   myOrder: string | null;
   onHear: (ticket: Ticket) => void;
   onTaken: () => Promise<void>;
+  onDoubt: () => Promise<void>;
   /* Withdrawn: the button that was pressed is about to go. */
   onDone: () => void;
 }
 
-export function Box({ ticket, was, role, myOrder, onHear, onTaken, onDone }: BoxProps) {
+export function Box({ ticket, was, role, myOrder, onHear, onTaken, onDoubt, onDone }: BoxProps) {
   const gone = ticket.status === 'sold' || ticket.status === 'withdrawn';
   return (
     <div className={styles.box}>
@@ -48,15 +49,15 @@ export function Box({ ticket, was, role, myOrder, onHear, onTaken, onDone }: Box
       ) : role === 'holder' && myOrder ? (
         <Holder status={ticket.status} order={myOrder} />
       ) : (
-        <Others ticket={ticket} guest={role === 'guest'} onTaken={onTaken} />
+        <Others ticket={ticket} guest={role === 'guest'} onTaken={onTaken} onDoubt={onDoubt} />
       )}
     </div>
   );
 }
 
-type OthersProps = Pick<BoxProps, 'ticket' | 'onTaken'> & { guest: boolean };
+type OthersProps = Pick<BoxProps, 'ticket' | 'onTaken' | 'onDoubt'> & { guest: boolean };
 
-function Others({ ticket, guest, onTaken }: OthersProps) {
+function Others({ ticket, guest, onTaken, onDoubt }: OthersProps) {
   const { status, title, id } = ticket;
   const elsewhere = (
     <ButtonLink look="secondary" wide href={`/?q=${encodeURIComponent(titleParts(title).name)}`}>
@@ -77,7 +78,8 @@ function Others({ ticket, guest, onTaken }: OthersProps) {
         {elsewhere}
       </>
     );
-  if (!guest) return <Buy ticket={ticket} elsewhere={elsewhere} onTaken={onTaken} />;
+  if (!guest)
+    return <Buy ticket={ticket} elsewhere={elsewhere} onTaken={onTaken} onDoubt={onDoubt} />;
   if (status === 'reserved')
     return (
       <>

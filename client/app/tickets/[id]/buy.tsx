@@ -21,10 +21,12 @@ interface BuyProps {
   elsewhere: ReactNode;
   /* Somebody else has it: the page's ticket is old, and the button that was pressed about to go. */
   onTaken: () => Promise<void>;
+  /* Orders does not know it: the page's ticket may be old. */
+  onDoubt: () => Promise<void>;
 }
 
 /* Of a signed-in buyer, for a ticket that is free or on hold. */
-export function Buy({ ticket, elsewhere, onTaken }: BuyProps) {
+export function Buy({ ticket, elsewhere, onTaken, onDoubt }: BuyProps) {
   const router = useRouter();
   const money = useMoney();
   const [busy, setBusy] = useState(false);
@@ -53,6 +55,7 @@ export function Buy({ ticket, elsewhere, onTaken }: BuyProps) {
       setTakenAt(ticket.version);
       await onTaken();
     }
+    if (result.kind === 'unheard-of') await onDoubt();
     setBusy(false);
     setOutcome(result);
   };
@@ -73,18 +76,16 @@ export function Buy({ ticket, elsewhere, onTaken }: BuyProps) {
         {elsewhere}
       </>
     );
-  if (outcome?.kind === 'gone')
-    return (
-      <>
-        <Notice tone="info" title="This ticket is no longer for sale" live />
-        {elsewhere}
-      </>
-    );
   return (
     <>
       <Button wide busy={busy} onClick={() => void buy(ticket.price)}>
         Buy for {money(ticket.price)}
       </Button>
+      {outcome?.kind === 'unheard-of' && (
+        <Notice tone="info" title="This ticket was only just listed" live>
+          <p>It cannot be ordered yet. Try again in a moment.</p>
+        </Notice>
+      )}
       {outcome?.kind === 'too-many' && (
         <Notice tone="warn" title="You hold as many tickets as one buyer can" live>
           <p>

@@ -115,6 +115,7 @@ export function TicketView({ ticket: drawn, viewer, myOrder }: TicketViewProps) 
               stub.current?.focus();
               await load();
             }}
+            onDoubt={load}
             onDone={() => stub.current?.focus()}
           />
         </section>
