@@ -35,13 +35,15 @@ export function Withdraw({ ticket, small = false, onChange, onDone }: WithdrawPr
       headers: { 'If-Match': `"${ticket.version}"` },
     });
     const now = await ask<Ticket>(path);
+    // By an attempt whose answer was lost, or which the edge made twice, it is withdrawn too.
+    const done = reply.ok || now.data?.status === 'withdrawn';
     // At once, because no focus can be given while the dialog is open.
     flushSync(() => {
       setBusy(false);
-      if (reply.ok) setOpen(false);
+      if (done) setOpen(false);
       if (now.ok && now.data) onChange(now.data);
     });
-    if (reply.ok) onDone();
+    if (done) onDone();
     else if (reply.status === 412)
       setProblem('The ticket changed while this page was open. What it says now is shown behind.');
     else setProblem(reply.errors[0]?.message ?? '');

@@ -203,6 +203,24 @@ test('a ticket is withdrawn after a second question, and whoever looks at it see
   await looker.getByRole('heading', { name: 'Withdrawn' }).waitFor();
 });
 
+test('a withdrawal whose answer was lost is one, and the reader is not lost either', async t => {
+  const seller = await newPerson(stack);
+  const ticket = await listTicket(seller, { title: 'Norma: box 3', price: 20 });
+  const page = await openPage(t, seller, { expected: [/ERR_FAILED/] });
+  await page.route(`**/api/tickets/${ticket.id}`, async route => {
+    if (route.request().method() !== 'DELETE') return route.continue();
+    await route.fetch();
+    return route.abort();
+  });
+
+  await page.goto('/listings');
+  await page.getByRole('button', { name: 'Withdraw Norma: box 3' }).click();
+  await page.getByRole('button', { name: 'Withdraw it' }).click();
+  await page.getByRole('listitem').getByText('Withdrawn').waitFor();
+  await page.getByRole('list', { name: 'Your tickets' }).and(page.locator(':focus')).waitFor();
+  assert.equal(await page.getByRole('dialog').count(), 0);
+});
+
 test('nobody can edit what somebody else sells, or without signing in', async t => {
   const ticket = await listTicket(await newPerson(stack));
   const other = await newPerson(stack);
