@@ -67,8 +67,8 @@ static bool has_failed(int r, const struct stripe_intent *intent)
     return r == -EAGAIN && intent->silence == STRIPE_FAILED;
 }
 
-/* A write has ended with `r`, which is returned. Where the failure cannot be noted, or somebody
- * else has noted it, the old key is good for one more. */
+/* A write has ended with `r`, which is returned. A failure is noted for whoever takes the next try;
+ * where that does not work, the old key gives it again, and then it is noted. */
 static int write_heard(struct way *way, int r, const struct stripe_intent *intent)
 {
     r = visit_heard(way->visit, r, intent);
