@@ -51,6 +51,16 @@ const countIs = (page, count) =>
     count,
   );
 
+/** Shut until it is opened: `opened` is waited for. */
+function gate() {
+  /** @type {(value?: unknown) => void} */
+  let open;
+  const opened = new Promise(resolve => {
+    open = resolve;
+  });
+  return { open, opened };
+}
+
 test('a search finds the words that titles have, and says how many, or that there is nothing', async t => {
   await tickets('Cello', 3);
   const page = await openPage(t, stack);
@@ -180,17 +190,15 @@ test('an answer that events have overtaken brings nothing back, on any page', as
     const page = await openPage(t, seller);
     const seen = [];
     await page.exposeFunction('see', text => seen.push(text));
-    const [asked, mayAsk, answered, mayHear] = Array.from({ length: 4 }, () =>
-      Promise.withResolvers(),
-    );
+    const [asked, mayAsk, answered, mayHear] = [gate(), gate(), gate(), gate()];
     await page.route(
       url => url.href.startsWith(stack.url + question(id)),
       async route => {
-        asked.resolve();
-        await mayAsk.promise;
+        asked.open();
+        await mayAsk.opened;
         const response = await route.fetch();
-        answered.resolve();
-        await mayHear.promise;
+        answered.open();
+        await mayHear.opened;
         await route.fulfill({ response });
       },
       { times: 1 },
@@ -210,17 +218,17 @@ test('an answer that events have overtaken brings nothing back, on any page', as
         characterData: true,
       });
     });
-    await asked.promise; // the stream is open
+    await asked.opened; // the stream is open
     await changesTo(30);
     await shows(30);
-    mayAsk.resolve();
-    await answered.promise;
+    mayAsk.open();
+    await answered.opened;
     await changesTo(40);
     await shows(40);
     const heard = page.waitForEvent('requestfinished', request =>
       request.url().startsWith(stack.url + question(id)),
     );
-    mayHear.resolve();
+    mayHear.open();
     await heard;
     await changesTo(50);
     await shows(50);
