@@ -104,7 +104,7 @@ void measure_open(struct app *app); /* make what is told while it is still 0 */
 void ops_hearing(struct app *app, struct hearing ret_hearing[OWNER_COUNT]);
 
 /* The auditor: its state, for the overview; a job that looks when it is time. */
-struct auditor *auditor_new(void);
+struct auditor *auditor_new(int64_t period_seconds);
 struct auditor *auditor_free(struct auditor *auditor);
 int auditor_look(struct app *app); /* a job; returns at once */
 void auditor_write(struct auditor *auditor, const char *key, struct writer *out);

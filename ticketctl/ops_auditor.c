@@ -1,5 +1,7 @@
 /*
- * The auditor at work: looks when it is asked to, and every AUDIT_SECONDS by itself.
+ * The auditor at work: looks when it is asked to, and every AUDIT_SECONDS by itself, for the first
+ * time a minute after the start: an audit takes memory for all that there ever was, and a process
+ * that it was too much for, and that is started again, is there to be asked meanwhile.
  *
  * One audit at a time. As on the command line, what is under way looks broken for a moment, so it
  * looks again once a second until nothing is found or AUDIT_SETTLE_MS have passed. A look takes as
@@ -14,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define FIRST_SECONDS  60
 #define LOOK_AGAIN_MS  1000
 #define FINDINGS_SHOWN 100
 
@@ -34,11 +37,12 @@ struct auditor {
     struct verdict last;
 };
 
-struct auditor *auditor_new(void)
+struct auditor *auditor_new(int64_t period_seconds)
 {
     struct auditor *auditor = xcalloc(1, sizeof(*auditor));
+    int64_t first = period_seconds < FIRST_SECONDS ? period_seconds : FIRST_SECONDS;
 
-    auditor->due_ms = instant_monotonic();
+    auditor->due_ms = instant_monotonic() + first * 1000;
     pthread_mutex_init(&auditor->lock, NULL);
     return auditor;
 }

@@ -82,7 +82,7 @@ static int open_app(struct app *app)
     int r;
 
     pthread_mutex_init(&app->lock, NULL);
-    app->auditor = auditor_new();
+    app->auditor = auditor_new(app->audit_seconds);
     measure_open(app);
     r = open_stores(app);
     if (r == 0)

@@ -56,6 +56,17 @@ Test(ops_auditor, what_is_broken_is_found_and_kept_and_no_second_audit_runs_mean
     expect_status(ask("POST", "/api/ops/audit", NULL), 202);
 }
 
+Test(ops_auditor, it_does_not_read_everything_as_soon_as_it_starts)
+{
+    static const char *const env[] = {"AUDIT_SECONDS=300", NULL};
+
+    given_ops(env);
+    cr_expect(json_is_false(json_object_get(audit(), "running")));
+    cr_expect(json_is_null(json_object_get(audit(), "at")));
+    expect_status(ask("POST", "/api/ops/audit", NULL), 202);
+    eventually(has_ended, NULL, SETTLED_MS, "the audit has ended");
+}
+
 Test(ops_auditor, it_runs_by_itself_and_says_when_it_cannot_read_everything)
 {
     static const char *const env[] = {"AUDIT_SECONDS=1", NULL};
