@@ -21,6 +21,7 @@
 #include <ucontext.h>
 
 #define FIBERS_MAX  1024
+#define GUARD_BYTES 4096
 #define STACK_BYTES (256u << 10)
 #define LATER_MAX   8192
 #define STEP_US     60 /* what a step takes, on average */
@@ -171,6 +172,9 @@ struct fiber *fiber_start(struct process *process, const char *name, void *(*mai
         fiber->stack = mmap(NULL, STACK_BYTES, PROT_READ | PROT_WRITE,
                             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         assert(fiber->stack != MAP_FAILED);
+        /* Below it may be another one's: who runs over ends here. */
+        if (mprotect(fiber->stack, GUARD_BYTES, PROT_NONE) != 0)
+            abort();
     }
     rewind_fiber(fiber);
     fiber->process = process;

@@ -227,9 +227,11 @@ void session_read(const struct session_config *config, const char *authorization
     *ret_session = session;
 }
 
-/* A request on its way; freed by the last of the two who hold it. */
+/* A request on its way; freed by the last of the two who hold it. Its texts are its own: whoever
+ * asked may have given up before it is read. */
 struct errand {
     struct request request;
+    char *session, *key, *signature;
     struct http_server *server;
     int holders;
     bool answered;
@@ -237,8 +239,26 @@ struct errand {
 
 static void let_go(struct errand *errand)
 {
-    if (--errand->holders == 0)
-        free(errand);
+    if (--errand->holders > 0)
+        return;
+    free(errand->session);
+    free(errand->key);
+    free(errand->signature);
+    free(errand);
+}
+
+static struct errand *send_errand(const struct request *request, struct http_server *server)
+{
+    struct errand *errand = xcalloc(1, sizeof(*errand));
+
+    *errand = (struct errand){.request = *request, .server = server, .holders = 2};
+    if (request->session != NULL)
+        errand->request.session = errand->session = xstrdup(request->session);
+    if (request->key != NULL)
+        errand->request.key = errand->key = xstrdup(request->key);
+    if (request->signature != NULL)
+        errand->request.signature = errand->signature = xstrdup(request->signature);
+    return errand;
 }
 
 static size_t make_headers(const struct request *request, struct http_pair *ret_headers)
@@ -350,8 +370,7 @@ void ask(struct request *request)
         return;
     }
     world.verdict.requests++;
-    errand = xcalloc(1, sizeof(*errand));
-    *errand = (struct errand){.request = *request, .server = process->http, .holders = 2};
+    errand = send_errand(request, process->http);
     process->requests++;
     fiber_start(process, "request", serve, errand);
     until_us = world.now_us + chance_between(ANSWER_WAIT_MIN_US, ANSWER_WAIT_MAX_US);

@@ -227,6 +227,7 @@ static struct reply *reply_to(struct call *call)
     struct reply *reply = &ledger.replies[ledger.reply_count];
 
     assert(ledger.reply_count < REPLIES_MAX);
+    *reply = (struct reply){0}; /* it may have been another episode's */
     snprintf(reply->key, sizeof(reply->key), "%s-%d-%lld", call->payment_id,
              call->kind == CALL_CREATE ? -1 : (int)call->verb, (long long)call->tries);
     for (size_t i = 0; i < ledger.reply_count && !world.faults.no_keys; i++)
