@@ -161,24 +161,23 @@ static int replayed(void *context, const struct event *event, uint64_t sequence)
     return 0;
 }
 
-static void note_known(struct bans *bans, const struct bus_extent *extent, int64_t since_ms)
+/* Has something been said since the stream was last read? */
+static bool has_grown(struct bans *bans, const struct bus_extent *extent)
 {
-    pthread_rwlock_wrlock(&bans->lock);
-    bans->seen = *extent;
+    bool grown;
+
+    pthread_rwlock_rdlock(&bans->lock);
+    grown = extent->made_ms != bans->seen.made_ms || extent->last != bans->seen.last;
     pthread_rwlock_unlock(&bans->lock);
-    atomic_store(&bans->known_ms, since_ms);
+    return grown;
 }
 
-/* What was said within a token's life. The order does not matter: versions decide. */
-int bans_read(struct bans *bans)
+/* Hear what was said within a token's life. The order does not matter: versions decide. */
+static int replay(struct bans *bans)
 {
-    int64_t begun_ms = instant_monotonic();
-    struct bus_extent extent;
-    int r = bus_extent(bans->bus, OWNER_USERS, &extent);
+    int r = 0;
 
-    if (r != 0)
-        return r;
-    for (size_t i = 0; i < BANS_WATCHED_COUNT; i++) {
+    for (size_t i = 0; r == 0 && i < BANS_WATCHED_COUNT; i++) {
         struct bus_range range = {
             .owner = OWNER_USERS,
             .subject = event_info(bans_watched[i])->subject,
@@ -186,29 +185,35 @@ int bans_read(struct bans *bans)
         };
 
         r = bus_replay(bans->bus, &range, replayed, bans);
-        if (r != 0)
-            return r;
     }
-    note_known(bans, &extent, begun_ms);
+    return r;
+}
+
+static int look(struct bans *bans, bool anyway)
+{
+    int64_t begun_ms = instant_monotonic();
+    struct bus_extent extent;
+    int r = bus_extent(bans->bus, OWNER_USERS, &extent);
+
+    if (r == 0 && (anyway || has_grown(bans, &extent)))
+        r = replay(bans);
+    if (r != 0)
+        return r;
+    pthread_rwlock_wrlock(&bans->lock);
+    bans->seen = extent;
+    pthread_rwlock_unlock(&bans->lock);
+    atomic_store(&bans->known_ms, begun_ms);
     return 0;
+}
+
+int bans_read(struct bans *bans)
+{
+    return look(bans, /* anyway= */ true);
 }
 
 int bans_look(struct bans *bans)
 {
-    int64_t begun_ms = instant_monotonic();
-    struct bus_extent extent, seen;
-    int r = bus_extent(bans->bus, OWNER_USERS, &extent);
-
-    if (r != 0)
-        return r;
-    pthread_rwlock_rdlock(&bans->lock);
-    seen = bans->seen;
-    pthread_rwlock_unlock(&bans->lock);
-    if (atomic_load(&bans->known_ms) == 0 || extent.made_ms != seen.made_ms ||
-        extent.last != seen.last)
-        return bans_read(bans);
-    note_known(bans, &extent, begun_ms);
-    return 0;
+    return look(bans, /* anyway= */ false);
 }
 
 bool bans_are_current(const struct bans *bans, int64_t now_ms)

@@ -12,9 +12,9 @@
  *
  * A message is acknowledged after its handler has committed. The outcomes (fail.h) decide:
  *   0 acknowledge; STALE or < 0: ask again later (0.1 s doubling to 3.2 s; -EAGAIN without limit,
- *   STALE for BUS_STALE_MS, others BUS_TRIES_MAX times or for BUS_FAILING_MS); INVALID and the
- * like, and what was tried too often: parked in the service's `deadletters` with its reason, then
- *   terminated.
+ *   STALE for BUS_STALE_MS, others BUS_TRIES_MAX times or for BUS_FAILING_MS);
+ *   INVALID and the like, and what was tried too often: parked in the service's `deadletters` with
+ *   its reason, then terminated.
  *
  * Streams and consumers are made or updated at start and again on each reconnect. Streams and
  * durables have fixed names, spelled out in the listener table, as seen in NATS's monitoring.
@@ -29,8 +29,7 @@
 #include <stdint.h>
 
 #define BUS_TRIES_MAX 12
-/* Each process counts its own tries; where there are several, this ends it before all have had 12.
- */
+/* Each process counts its own tries: where there are several, this ends it first. */
 #define BUS_FAILING_MS  20000
 #define BUS_TRIES_LEAST 3
 #define BUS_STALE_MS    45000 /* "not yet" is believed so long: longer than a gap is (copy.h) */
