@@ -329,30 +329,6 @@ static const struct answer *order_by_key(const char *ticket_id, const char *key)
     return ask_for(&question);
 }
 
-/* Leave the keys as a process does that is killed between the commit and the end: 30 s later. */
-static void kill_before_the_end(void)
-{
-    cleanup(bson_freep) bson_t *all = bson_new();
-    cleanup(bson_freep) bson_t *undo = BCON_NEW(
-        "$set", "{", "done", BCON_BOOL(false), "leaseUntil", BCON_DATE_TIME(0), "}", "$unset", "{",
-        "status", BCON_INT32(1), "answer", BCON_INT32(1), "etag", BCON_INT32(1), "}");
-    int64_t matched = 0;
-
-    cr_assert_eq(store_update(given_store(), "idempotency", all, undo, /* many= */ true, &matched),
-                 0);
-    cr_assert_gt(matched, 0);
-}
-
-/* Leave the keys as a 503 does: free. */
-static void free_the_keys(void)
-{
-    cleanup(bson_freep) bson_t *all = bson_new();
-    int64_t removed = 0;
-
-    cr_assert_eq(store_remove(given_store(), "idempotency", all, &removed), 0);
-    cr_assert_gt(removed, 0);
-}
-
 /* The copy of a ticket is withdrawn, and no order hears of it. */
 static void withdraw_unheard(const char *ticket_id)
 {

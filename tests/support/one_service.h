@@ -93,4 +93,9 @@ bson_t *await_document(const char *collection, const char *filter);
 /* How many match now. */
 int64_t count_documents(const char *collection, const char *filter);
 
+/* Leave the Idempotency-Keys, of which there must be some, as a process does that is killed between
+ * the commit and the end: 30 s later; and as a 503 does: free. */
+void kill_before_the_end(void);
+void free_the_keys(void);
+
 #endif

@@ -171,13 +171,6 @@ struct ends {
     long paid, expired, others, both;
 };
 
-static const char *member_of(const json_t *document, const char *member)
-{
-    const char *text = json_string_value(json_object_get(document, member));
-
-    return text ? text : "";
-}
-
 static struct ends ends_of_orders(void)
 {
     json_t *orders = read_collection("orders", "orders"), *order;
@@ -188,17 +181,14 @@ static struct ends ends_of_orders(void)
 
     json_object_foreach(payments, id, payment)
     {
-        if (strcmp(member_of(payment, "status"), "captured") == 0)
-            json_object_set_new(paid_for, member_of(json_object_get(payment, "orderId"), "$oid"),
-                                json_true());
+        if (strcmp(document_text(payment, "status"), "captured") == 0)
+            json_object_set_new(paid_for, document_id(payment, "orderId"), json_true());
     }
     json_object_foreach(orders, id, order)
     {
-        const json_t *steps = json_object_get(order, "history");
-        const json_t *last = json_array_get(steps, json_array_size(steps) - 1);
-        bool expired = strcmp(member_of(last, "cause"), "expired") == 0;
+        bool expired = strcmp(document_text(order_last_step(order), "cause"), "expired") == 0;
 
-        if (strcmp(member_of(order, "status"), "complete") == 0)
+        if (strcmp(document_text(order, "status"), "complete") == 0)
             ends.paid++;
         else if (expired)
             ends.expired++;

@@ -82,16 +82,23 @@ void history_add(struct history *history, const struct deed *deed)
         acknowledge(history, deed);
 }
 
-static const char *text(const json_t *document, const char *member)
+const char *document_text(const json_t *document, const char *member)
 {
     const char *value = json_string_value(json_object_get(document, member));
 
     return value ? value : "";
 }
 
-static const char *reference(const json_t *document, const char *member)
+const char *document_id(const json_t *document, const char *member)
 {
-    return text(json_object_get(document, member), "$oid");
+    return document_text(json_object_get(document, member), "$oid");
+}
+
+const json_t *order_last_step(const json_t *order)
+{
+    const json_t *steps = json_object_get(order, "history");
+
+    return json_array_get(steps, json_array_size(steps) - 1);
 }
 
 /* When it happened, on the clock of the other lines. */
@@ -99,7 +106,7 @@ static int64_t happened_us(const json_t *document, const char *member)
 {
     int64_t at_ms = 0;
 
-    if (instant_parse(text(json_object_get(document, member), "$date"), &at_ms) != 0)
+    if (instant_parse(document_text(json_object_get(document, member), "$date"), &at_ms) != 0)
         return -1;
     return at_ms * 1000 - (instant_now() * 1000 - instant_monotonic_us());
 }
@@ -111,15 +118,14 @@ static void add_found_orders(struct history *history, const json_t *orders)
 
     json_object_foreach((json_t *)(uintptr_t)orders, id, order)
     {
-        const json_t *steps = json_object_get(order, "history");
-        const json_t *last = json_array_get(steps, json_array_size(steps) - 1);
+        const json_t *last = order_last_step(order);
 
         fprintf(history->file,
                 "{\"op\":\"found\",\"who\":%d,\"ticket\":\"%s\",\"order\":\"%s\",\"from\":%" PRId64
                 ",\"to\":%" PRId64 ",\"seen\":\"%s\",\"cause\":\"%s\"}\n",
-                guest_number(reference(order, "userId")), reference(order, "ticketId"), id,
-                happened_us(order, "createdAt"), happened_us(last, "at"), text(order, "status"),
-                text(last, "cause"));
+                guest_number(document_id(order, "userId")), document_id(order, "ticketId"), id,
+                happened_us(order, "createdAt"), happened_us(last, "at"),
+                document_text(order, "status"), document_text(last, "cause"));
     }
     fflush(history->file);
 }
@@ -144,7 +150,7 @@ static bool is_there(const struct proof *proof, const json_t *document, json_int
 {
     char status[32];
 
-    snprintf(status, sizeof(status), " %s ", text(document, "status"));
+    snprintf(status, sizeof(status), " %s ", document_text(document, "status"));
     return document && json_integer_value(json_object_get(document, "version")) >= version &&
            (!proof->statuses[0] || strstr(proof->statuses, status) != NULL);
 }
@@ -166,7 +172,8 @@ long history_compare(struct history *history, long *ret_lost)
                 continue;
             if ((*ret_lost)++ == 0)
                 fprintf(stderr, "lost: %s of %s was answered with success, now it is '%s'\n",
-                        proofs[i].what, id, text(json_object_get(documents, id), "status"));
+                        proofs[i].what, id,
+                        document_text(json_object_get(documents, id), "status"));
         }
         if (strcmp(proofs[i].what, "reserve") == 0)
             add_found_orders(history, documents);

@@ -89,6 +89,13 @@ void history_add(struct history *history, const struct deed *deed);
  * first one that is lost is printed. */
 long history_compare(struct history *history, long *ret_lost);
 
+/* Of a document as read_collection gives it: a text, and an id's digits; "" for none. */
+const char *document_text(const json_t *document, const char *member);
+const char *document_id(const json_t *document, const char *member);
+
+/* The last step of an order's history, {status, at, cause}; NULL for none. */
+const json_t *order_last_step(const json_t *order);
+
 /* ---- who is out in it (person.c, crowd.c) ---- */
 
 struct person {

@@ -103,12 +103,11 @@ struct lateness lateness_between(int64_t from_ms, int64_t until_ms)
 
     json_object_foreach(orders, id, order)
     {
-        const json_t *steps = json_object_get(order, "history");
-        const json_t *last = json_array_get(steps, json_array_size(steps) - 1);
-        const char *cause = json_string_value(json_object_get(last, "cause"));
+        const json_t *last = order_last_step(order);
         int64_t due_ms = instant_of(order, "expiresAt");
 
-        if (cause && strcmp(cause, "expired") == 0 && due_ms >= from_ms && due_ms < until_ms)
+        if (strcmp(document_text(last, "cause"), "expired") == 0 && due_ms >= from_ms &&
+            due_ms < until_ms)
             lateness.late_ms[lateness.count++] = instant_of(last, "at") - due_ms;
     }
     json_decref(orders);
